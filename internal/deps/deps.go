@@ -1,0 +1,33 @@
+// Package deps is temporary: it pins modules while the packages that use them are being written.
+package deps
+
+import (
+	_ "github.com/chromedp/chromedp"
+	_ "github.com/cockroachdb/pebble/v2"
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/google/trillian"
+	_ "github.com/google/trillian/integration/storagetest"
+	_ "github.com/google/trillian/log"
+	_ "github.com/google/trillian/server"
+	_ "github.com/google/trillian/storage/testonly"
+	_ "github.com/gowebpki/jcs"
+	_ "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	_ "github.com/hdevalence/ed25519consensus"
+	_ "github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/santhosh-tekuri/jsonschema/v6"
+	_ "github.com/skip2/go-qrcode"
+	_ "github.com/transparency-dev/formats/note"
+	_ "github.com/transparency-dev/merkle/compact"
+	_ "github.com/urfave/cli/v2"
+	_ "golang.org/x/mod/sumdb/note"
+	_ "golang.org/x/mod/sumdb/tlog"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/term"
+	_ "golang.org/x/time/rate"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
+	_ "google.golang.org/grpc"
+	_ "google.golang.org/protobuf/proto"
+	_ "github.com/schollz/progressbar/v3"
+)
