@@ -1,0 +1,87 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// arrange puts a command line into the order that urfave/cli v2 reads: the
+// command, its flags, "--", its arguments. People write flags before and after
+// arguments and even before the command; the library stops at the first
+// argument and would take the flags behind it for arguments.
+//
+// "-" is an argument, everything behind "--" is one, and `help COMMAND` means
+// `COMMAND --help`. argv[0] stands for the program and is kept.
+func arrange(app *cli.App, argv []string) ([]string, error) {
+	takesValue := flagArity(app)
+	var flags, words []string
+	rest := argv[1:]
+	for len(rest) > 0 {
+		word := rest[0]
+		rest = rest[1:]
+		if word == "--" {
+			words = append(words, rest...)
+			break
+		}
+		if word == "-" || !strings.HasPrefix(word, "-") {
+			words = append(words, word)
+			continue
+		}
+		flags = append(flags, word)
+		if name := strings.TrimLeft(word, "-"); takesValue[name] {
+			if len(rest) == 0 {
+				return nil, usagef("%s needs a value behind it", word)
+			}
+			flags = append(flags, rest[0])
+			rest = rest[1:]
+		}
+	}
+	if len(words) > 0 && words[0] == "help" {
+		words = words[1:]
+		flags = append(flags, "--help")
+	}
+	path := commandPath(app, words)
+	out := append([]string{argv[0]}, words[:path]...)
+	out = append(out, flags...)
+	out = append(out, "--")
+	return append(out, words[path:]...), nil
+}
+
+// commandPath counts the leading words that name a command and its subcommands.
+func commandPath(app *cli.App, words []string) int {
+	commands := app.Commands
+	for n, word := range words {
+		i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(word) })
+		if i < 0 {
+			return n
+		}
+		commands = commands[i].Subcommands
+	}
+	return len(words)
+}
+
+// flagArity tells for the name of each flag of the whole tree whether a value
+// follows it. One name means the same in every command.
+func flagArity(app *cli.App) map[string]bool {
+	takes := make(map[string]bool)
+	add := func(flags []cli.Flag) {
+		for _, f := range flags {
+			d, ok := f.(cli.DocGenerationFlag)
+			for _, name := range f.Names() {
+				takes[name] = ok && d.TakesValue()
+			}
+		}
+	}
+	var walk func([]*cli.Command)
+	walk = func(commands []*cli.Command) {
+		for _, c := range commands {
+			add(c.Flags)
+			walk(c.Subcommands)
+		}
+	}
+	add(app.Flags)
+	walk(app.Commands)
+	return takes
+}
