@@ -91,8 +91,8 @@ type LogEventResponse struct {
 	LeafHash []byte `protobuf:"bytes,3,opt,name=leaf_hash,json=leafHash,proto3,oneof" json:"leaf_hash,omitempty"`
 	// The proof that the entry is in the log: a c2sp.org/tlog-proof with the checkpoint that it leads to.
 	Receipt *string `protobuf:"bytes,4,opt,name=receipt,proto3,oneof" json:"receipt,omitempty"`
-	// What was taken, but looks odd.
-	Warnings      []*Warning `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// What was taken, but looks odd: a sentence each, beginning with the field's path.
+	Warnings      []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,66 +155,11 @@ func (x *LogEventResponse) GetReceipt() string {
 	return ""
 }
 
-func (x *LogEventResponse) GetWarnings() []*Warning {
+func (x *LogEventResponse) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
 	}
 	return nil
-}
-
-// A field that was taken although it looks odd.
-type Warning struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Path of the field, like `sensorElementList[0].sensorReport[1].value`.
-	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// What looks odd, and what would be right.
-	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Warning) Reset() {
-	*x = Warning{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Warning) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Warning) ProtoMessage() {}
-
-func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
-func (*Warning) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *Warning) GetField() string {
-	if x != nil {
-		return x.Field
-	}
-	return ""
-}
-
-func (x *Warning) GetDescription() string {
-	if x != nil {
-		return x.Description
-	}
-	return ""
 }
 
 type LogEventsRequest struct {
@@ -230,7 +175,7 @@ type LogEventsRequest struct {
 
 func (x *LogEventsRequest) Reset() {
 	*x = LogEventsRequest{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[3]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -242,7 +187,7 @@ func (x *LogEventsRequest) String() string {
 func (*LogEventsRequest) ProtoMessage() {}
 
 func (x *LogEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[3]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -255,7 +200,7 @@ func (x *LogEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEventsRequest.ProtoReflect.Descriptor instead.
 func (*LogEventsRequest) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *LogEventsRequest) GetEvents() *httpbody.HttpBody {
@@ -282,7 +227,7 @@ type LogEventsResponse struct {
 
 func (x *LogEventsResponse) Reset() {
 	*x = LogEventsResponse{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[4]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -294,7 +239,7 @@ func (x *LogEventsResponse) String() string {
 func (*LogEventsResponse) ProtoMessage() {}
 
 func (x *LogEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[4]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -307,7 +252,7 @@ func (x *LogEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEventsResponse.ProtoReflect.Descriptor instead.
 func (*LogEventsResponse) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LogEventsResponse) GetResults() []*LogEventResult {
@@ -330,8 +275,8 @@ type LogEventResult struct {
 	LeafHash []byte `protobuf:"bytes,4,opt,name=leaf_hash,json=leafHash,proto3,oneof" json:"leaf_hash,omitempty"`
 	// The proof that the entry is in the log: a c2sp.org/tlog-proof.
 	Receipt *string `protobuf:"bytes,5,opt,name=receipt,proto3,oneof" json:"receipt,omitempty"`
-	// What was taken, but looks odd.
-	Warnings []*Warning `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// What was taken, but looks odd: a sentence each, beginning with the field's path.
+	Warnings []string `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Why the event was refused.
 	Error         *status.Status `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -340,7 +285,7 @@ type LogEventResult struct {
 
 func (x *LogEventResult) Reset() {
 	*x = LogEventResult{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[5]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +297,7 @@ func (x *LogEventResult) String() string {
 func (*LogEventResult) ProtoMessage() {}
 
 func (x *LogEventResult) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[5]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +310,7 @@ func (x *LogEventResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEventResult.ProtoReflect.Descriptor instead.
 func (*LogEventResult) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LogEventResult) GetStatus() int32 {
@@ -403,7 +348,7 @@ func (x *LogEventResult) GetReceipt() string {
 	return ""
 }
 
-func (x *LogEventResult) GetWarnings() []*Warning {
+func (x *LogEventResult) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
 	}
@@ -427,7 +372,7 @@ type ValidateEventsRequest struct {
 
 func (x *ValidateEventsRequest) Reset() {
 	*x = ValidateEventsRequest{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[6]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +384,7 @@ func (x *ValidateEventsRequest) String() string {
 func (*ValidateEventsRequest) ProtoMessage() {}
 
 func (x *ValidateEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[6]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +397,7 @@ func (x *ValidateEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateEventsRequest.ProtoReflect.Descriptor instead.
 func (*ValidateEventsRequest) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ValidateEventsRequest) GetEvents() *httpbody.HttpBody {
@@ -472,7 +417,7 @@ type ValidateEventsResponse struct {
 
 func (x *ValidateEventsResponse) Reset() {
 	*x = ValidateEventsResponse{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[7]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +429,7 @@ func (x *ValidateEventsResponse) String() string {
 func (*ValidateEventsResponse) ProtoMessage() {}
 
 func (x *ValidateEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[7]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +442,7 @@ func (x *ValidateEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateEventsResponse.ProtoReflect.Descriptor instead.
 func (*ValidateEventsResponse) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ValidateEventsResponse) GetResults() []*LogEventResult {
@@ -521,7 +466,7 @@ type GetEventRequest struct {
 
 func (x *GetEventRequest) Reset() {
 	*x = GetEventRequest{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[8]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -533,7 +478,7 @@ func (x *GetEventRequest) String() string {
 func (*GetEventRequest) ProtoMessage() {}
 
 func (x *GetEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[8]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -546,7 +491,7 @@ func (x *GetEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventRequest.ProtoReflect.Descriptor instead.
 func (*GetEventRequest) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetEventRequest) GetId() string {
@@ -587,7 +532,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[9]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -599,7 +544,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[9]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -612,7 +557,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Event) GetEntry() []byte {
@@ -655,7 +600,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[10]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -667,7 +612,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[10]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -680,7 +625,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListEventsRequest) GetParticipant() string {
@@ -707,7 +652,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[11]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +664,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[11]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +677,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -755,7 +700,7 @@ type Event_Place struct {
 
 func (x *Event_Place) Reset() {
 	*x = Event_Place{}
-	mi := &file_tallyroot_v1_events_proto_msgTypes[12]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +712,7 @@ func (x *Event_Place) String() string {
 func (*Event_Place) ProtoMessage() {}
 
 func (x *Event_Place) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_events_proto_msgTypes[12]
+	mi := &file_tallyroot_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +725,7 @@ func (x *Event_Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event_Place.ProtoReflect.Descriptor instead.
 func (*Event_Place) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{9, 0}
+	return file_tallyroot_v1_events_proto_rawDescGZIP(), []int{8, 0}
 }
 
 func (x *Event_Place) GetIndex() uint64 {
@@ -804,33 +749,30 @@ const file_tallyroot_v1_events_proto_rawDesc = "" +
 	"\x19tallyroot/v1/events.proto\x12\ftallyroot.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a.protoc-gen-openapiv3/options/annotations.proto\"r\n" +
 	"\x0fLogEventRequest\x12*\n" +
 	"\x05event\x18\x01 \x01(\v2\x14.google.api.HttpBodyR\x05event\x123\n" +
-	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xe0\x01\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xc9\x01\n" +
 	"\x10LogEventResponse\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x19\n" +
 	"\x05index\x18\x02 \x01(\x04H\x00R\x05index\x88\x01\x01\x12 \n" +
 	"\tleaf_hash\x18\x03 \x01(\fH\x01R\bleafHash\x88\x01\x01\x12\x1d\n" +
-	"\areceipt\x18\x04 \x01(\tH\x02R\areceipt\x88\x01\x01\x121\n" +
-	"\bwarnings\x18\x05 \x03(\v2\x15.tallyroot.v1.WarningR\bwarningsB\b\n" +
+	"\areceipt\x18\x04 \x01(\tH\x02R\areceipt\x88\x01\x01\x12\x1a\n" +
+	"\bwarnings\x18\x05 \x03(\tR\bwarningsB\b\n" +
 	"\x06_indexB\f\n" +
 	"\n" +
 	"_leaf_hashB\n" +
 	"\n" +
-	"\b_receipt\"A\n" +
-	"\aWarning\x12\x14\n" +
-	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription\"u\n" +
+	"\b_receipt\"u\n" +
 	"\x10LogEventsRequest\x12,\n" +
 	"\x06events\x18\x01 \x01(\v2\x14.google.api.HttpBodyR\x06events\x123\n" +
 	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"K\n" +
 	"\x11LogEventsResponse\x126\n" +
-	"\aresults\x18\x01 \x03(\v2\x1c.tallyroot.v1.LogEventResultR\aresults\"\xb2\x02\n" +
+	"\aresults\x18\x01 \x03(\v2\x1c.tallyroot.v1.LogEventResultR\aresults\"\x9b\x02\n" +
 	"\x0eLogEventResult\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12\x1e\n" +
 	"\bevent_id\x18\x02 \x01(\tH\x00R\aeventId\x88\x01\x01\x12\x19\n" +
 	"\x05index\x18\x03 \x01(\x04H\x01R\x05index\x88\x01\x01\x12 \n" +
 	"\tleaf_hash\x18\x04 \x01(\fH\x02R\bleafHash\x88\x01\x01\x12\x1d\n" +
-	"\areceipt\x18\x05 \x01(\tH\x03R\areceipt\x88\x01\x01\x121\n" +
-	"\bwarnings\x18\x06 \x03(\v2\x15.tallyroot.v1.WarningR\bwarnings\x12(\n" +
+	"\areceipt\x18\x05 \x01(\tH\x03R\areceipt\x88\x01\x01\x12\x1a\n" +
+	"\bwarnings\x18\x06 \x03(\tR\bwarnings\x12(\n" +
 	"\x05error\x18\a \x01(\v2\x12.google.rpc.StatusR\x05errorB\v\n" +
 	"\t_event_idB\b\n" +
 	"\x06_indexB\f\n" +
@@ -895,53 +837,50 @@ func file_tallyroot_v1_events_proto_rawDescGZIP() []byte {
 	return file_tallyroot_v1_events_proto_rawDescData
 }
 
-var file_tallyroot_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_tallyroot_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_tallyroot_v1_events_proto_goTypes = []any{
 	(*LogEventRequest)(nil),        // 0: tallyroot.v1.LogEventRequest
 	(*LogEventResponse)(nil),       // 1: tallyroot.v1.LogEventResponse
-	(*Warning)(nil),                // 2: tallyroot.v1.Warning
-	(*LogEventsRequest)(nil),       // 3: tallyroot.v1.LogEventsRequest
-	(*LogEventsResponse)(nil),      // 4: tallyroot.v1.LogEventsResponse
-	(*LogEventResult)(nil),         // 5: tallyroot.v1.LogEventResult
-	(*ValidateEventsRequest)(nil),  // 6: tallyroot.v1.ValidateEventsRequest
-	(*ValidateEventsResponse)(nil), // 7: tallyroot.v1.ValidateEventsResponse
-	(*GetEventRequest)(nil),        // 8: tallyroot.v1.GetEventRequest
-	(*Event)(nil),                  // 9: tallyroot.v1.Event
-	(*ListEventsRequest)(nil),      // 10: tallyroot.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),     // 11: tallyroot.v1.ListEventsResponse
-	(*Event_Place)(nil),            // 12: tallyroot.v1.Event.Place
-	(*httpbody.HttpBody)(nil),      // 13: google.api.HttpBody
-	(*durationpb.Duration)(nil),    // 14: google.protobuf.Duration
-	(*status.Status)(nil),          // 15: google.rpc.Status
+	(*LogEventsRequest)(nil),       // 2: tallyroot.v1.LogEventsRequest
+	(*LogEventsResponse)(nil),      // 3: tallyroot.v1.LogEventsResponse
+	(*LogEventResult)(nil),         // 4: tallyroot.v1.LogEventResult
+	(*ValidateEventsRequest)(nil),  // 5: tallyroot.v1.ValidateEventsRequest
+	(*ValidateEventsResponse)(nil), // 6: tallyroot.v1.ValidateEventsResponse
+	(*GetEventRequest)(nil),        // 7: tallyroot.v1.GetEventRequest
+	(*Event)(nil),                  // 8: tallyroot.v1.Event
+	(*ListEventsRequest)(nil),      // 9: tallyroot.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),     // 10: tallyroot.v1.ListEventsResponse
+	(*Event_Place)(nil),            // 11: tallyroot.v1.Event.Place
+	(*httpbody.HttpBody)(nil),      // 12: google.api.HttpBody
+	(*durationpb.Duration)(nil),    // 13: google.protobuf.Duration
+	(*status.Status)(nil),          // 14: google.rpc.Status
 }
 var file_tallyroot_v1_events_proto_depIdxs = []int32{
-	13, // 0: tallyroot.v1.LogEventRequest.event:type_name -> google.api.HttpBody
-	14, // 1: tallyroot.v1.LogEventRequest.timeout:type_name -> google.protobuf.Duration
-	2,  // 2: tallyroot.v1.LogEventResponse.warnings:type_name -> tallyroot.v1.Warning
-	13, // 3: tallyroot.v1.LogEventsRequest.events:type_name -> google.api.HttpBody
-	14, // 4: tallyroot.v1.LogEventsRequest.timeout:type_name -> google.protobuf.Duration
-	5,  // 5: tallyroot.v1.LogEventsResponse.results:type_name -> tallyroot.v1.LogEventResult
-	2,  // 6: tallyroot.v1.LogEventResult.warnings:type_name -> tallyroot.v1.Warning
-	15, // 7: tallyroot.v1.LogEventResult.error:type_name -> google.rpc.Status
-	13, // 8: tallyroot.v1.ValidateEventsRequest.events:type_name -> google.api.HttpBody
-	5,  // 9: tallyroot.v1.ValidateEventsResponse.results:type_name -> tallyroot.v1.LogEventResult
-	12, // 10: tallyroot.v1.Event.others:type_name -> tallyroot.v1.Event.Place
-	9,  // 11: tallyroot.v1.ListEventsResponse.events:type_name -> tallyroot.v1.Event
-	0,  // 12: tallyroot.v1.EventService.LogEvent:input_type -> tallyroot.v1.LogEventRequest
-	3,  // 13: tallyroot.v1.EventService.LogEvents:input_type -> tallyroot.v1.LogEventsRequest
-	6,  // 14: tallyroot.v1.EventService.ValidateEvents:input_type -> tallyroot.v1.ValidateEventsRequest
-	8,  // 15: tallyroot.v1.EventService.GetEvent:input_type -> tallyroot.v1.GetEventRequest
-	10, // 16: tallyroot.v1.EventService.ListEvents:input_type -> tallyroot.v1.ListEventsRequest
-	1,  // 17: tallyroot.v1.EventService.LogEvent:output_type -> tallyroot.v1.LogEventResponse
-	4,  // 18: tallyroot.v1.EventService.LogEvents:output_type -> tallyroot.v1.LogEventsResponse
-	7,  // 19: tallyroot.v1.EventService.ValidateEvents:output_type -> tallyroot.v1.ValidateEventsResponse
-	9,  // 20: tallyroot.v1.EventService.GetEvent:output_type -> tallyroot.v1.Event
-	11, // 21: tallyroot.v1.EventService.ListEvents:output_type -> tallyroot.v1.ListEventsResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	12, // 0: tallyroot.v1.LogEventRequest.event:type_name -> google.api.HttpBody
+	13, // 1: tallyroot.v1.LogEventRequest.timeout:type_name -> google.protobuf.Duration
+	12, // 2: tallyroot.v1.LogEventsRequest.events:type_name -> google.api.HttpBody
+	13, // 3: tallyroot.v1.LogEventsRequest.timeout:type_name -> google.protobuf.Duration
+	4,  // 4: tallyroot.v1.LogEventsResponse.results:type_name -> tallyroot.v1.LogEventResult
+	14, // 5: tallyroot.v1.LogEventResult.error:type_name -> google.rpc.Status
+	12, // 6: tallyroot.v1.ValidateEventsRequest.events:type_name -> google.api.HttpBody
+	4,  // 7: tallyroot.v1.ValidateEventsResponse.results:type_name -> tallyroot.v1.LogEventResult
+	11, // 8: tallyroot.v1.Event.others:type_name -> tallyroot.v1.Event.Place
+	8,  // 9: tallyroot.v1.ListEventsResponse.events:type_name -> tallyroot.v1.Event
+	0,  // 10: tallyroot.v1.EventService.LogEvent:input_type -> tallyroot.v1.LogEventRequest
+	2,  // 11: tallyroot.v1.EventService.LogEvents:input_type -> tallyroot.v1.LogEventsRequest
+	5,  // 12: tallyroot.v1.EventService.ValidateEvents:input_type -> tallyroot.v1.ValidateEventsRequest
+	7,  // 13: tallyroot.v1.EventService.GetEvent:input_type -> tallyroot.v1.GetEventRequest
+	9,  // 14: tallyroot.v1.EventService.ListEvents:input_type -> tallyroot.v1.ListEventsRequest
+	1,  // 15: tallyroot.v1.EventService.LogEvent:output_type -> tallyroot.v1.LogEventResponse
+	3,  // 16: tallyroot.v1.EventService.LogEvents:output_type -> tallyroot.v1.LogEventsResponse
+	6,  // 17: tallyroot.v1.EventService.ValidateEvents:output_type -> tallyroot.v1.ValidateEventsResponse
+	8,  // 18: tallyroot.v1.EventService.GetEvent:output_type -> tallyroot.v1.Event
+	10, // 19: tallyroot.v1.EventService.ListEvents:output_type -> tallyroot.v1.ListEventsResponse
+	15, // [15:20] is the sub-list for method output_type
+	10, // [10:15] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_tallyroot_v1_events_proto_init() }
@@ -950,16 +889,16 @@ func file_tallyroot_v1_events_proto_init() {
 		return
 	}
 	file_tallyroot_v1_events_proto_msgTypes[1].OneofWrappers = []any{}
-	file_tallyroot_v1_events_proto_msgTypes[5].OneofWrappers = []any{}
+	file_tallyroot_v1_events_proto_msgTypes[4].OneofWrappers = []any{}
+	file_tallyroot_v1_events_proto_msgTypes[7].OneofWrappers = []any{}
 	file_tallyroot_v1_events_proto_msgTypes[8].OneofWrappers = []any{}
-	file_tallyroot_v1_events_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tallyroot_v1_events_proto_rawDesc), len(file_tallyroot_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
