@@ -136,6 +136,10 @@ func (c *Client) JSON(ctx context.Context, r Request, in, out any) error {
 	if out == nil {
 		return nil
 	}
+	return c.decode(resp, out)
+}
+
+func (c *Client) decode(resp *Response, out any) error {
 	if err := json.Unmarshal(resp.Body, out); err != nil {
 		return fmt.Errorf("%s answered something that is not the JSON of its interface (%w); is this a Tallyroot service of this version?", c.base, err)
 	}

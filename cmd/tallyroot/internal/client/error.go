@@ -51,11 +51,14 @@ func (e *Error) next() string {
 
 // Status is google.rpc.Status as the service prints it.
 type Status struct {
-	Code    int    `json:"code"`
-	Message string `json:"message"`
-	Details []struct {
-		FieldViolations []Field `json:"fieldViolations"`
-	} `json:"details"`
+	Code    int      `json:"code,omitempty"`
+	Message string   `json:"message"`
+	Details []Detail `json:"details,omitempty"`
+}
+
+// A Detail of a Status; only google.rpc.BadRequest's is read.
+type Detail struct {
+	FieldViolations []Field `json:"fieldViolations,omitempty"`
 }
 
 // Fields are all the field violations of the status.
