@@ -1,0 +1,58 @@
+# What one needs daily. CI runs `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := build
+.PHONY: build test lint generate check-generated tools test-go test-crash bench bench-growth fuzz clean
+
+# Tests find the outside programs here: grpcurl, staticcheck, fsck, the generators.
+export PATH := $(CURDIR)/build/bin:$(PATH)
+export TALLYROOT_FSCK := $(CURDIR)/build/bin/fsck
+
+build:
+	CGO_ENABLED=0 go build -o build/bin/tallyroot ./cmd/tallyroot
+
+# Installs what is missing (and says what), then checks everything.
+test: tools lint check-generated test-go
+
+tools:
+	scripts/install-tools.sh
+
+lint:
+	unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))
+	if [ -n "$$unformatted" ]; then
+		echo "These files are not as gofmt writes them:" $$unformatted >&2
+		exit 1
+	fi
+	go vet ./...
+	staticcheck ./...
+
+# The Go code and the OpenAPI document from proto/. The same input gives the same bytes.
+generate:
+	scripts/install-tools.sh --generate
+	scripts/generate.sh
+
+check-generated:
+	scripts/check-generated.sh
+
+# The race detector needs a C compiler; the product itself does not.
+test-go:
+	CGO_ENABLED=1 go test -race -timeout 12m ./...
+
+# Kills the real process at random moments under load, many more times than `make test` does.
+test-crash:
+	TALLYROOT_CRASH_KILLS=$${TALLYROOT_CRASH_KILLS:-50} go test -count 1 -timeout 60m -run Crash -v ./...
+
+# The figures of README.md on this machine, beside the machine's own limits.
+bench: build
+	go run ./internal/bench -binary build/bin/tallyroot
+
+bench-growth: build
+	go run ./internal/bench -binary build/bin/tallyroot -growth
+
+# Every fuzz target for ten seconds: make fuzz TIME=1m for longer.
+fuzz:
+	scripts/fuzz.sh $(TIME)
+
+clean:
+	rm -rf build
