@@ -1,0 +1,281 @@
+package epcis
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tallyroot/tallyroot/provenance/gs1"
+	"github.com/tallyroot/tallyroot/provenance/jcs"
+)
+
+// Future is how far ahead of now an event's time may be without a warning.
+const Future = 24 * time.Hour
+
+// Validate judges one event by EPCIS 2.0: its fields, their forms, and what
+// they mean together. Problems make it no valid event; warnings are of what is
+// allowed but likely a mistake. Both are empty for an event in good order, and
+// hold at most MaxProblems each and a last word that there are more.
+//
+// The forms are those of GS1's JSON schema for EPCIS 2.0, its formats
+// asserted. Beyond it, as the standard's text or DESIGN's rules have it:
+// GS1 identifiers must be right in themselves (check digits too), identifiers
+// of things and places must be URIs with a scheme in lower case, dates must
+// exist, an aggregation that is added or deleted must name its parent, and the
+// type must be one of the five. Short of it: members without a prefix are
+// taken where the @context names one that could define them.
+func Validate(event jcs.Value, now time.Time) (problems, warnings []Problem) {
+	c := checker{now: now}
+	c.event(event)
+	return c.problems.done(), c.warnings.done()
+}
+
+// checker walks one event.
+type checker struct {
+	now                time.Time
+	context            Context
+	problems, warnings findings
+	path               []step
+	undefined          []string // prefixes that have been warned of
+}
+
+// step is one step from the event down to a value.
+type step struct {
+	name  string // of a member; "" for an item of an array
+	index int
+}
+
+func (c *checker) enter(name string)   { c.path = append(c.path, step{name: name}) }
+func (c *checker) enterItem(index int) { c.path = append(c.path, step{index: index}) }
+func (c *checker) leave()              { c.path = c.path[:len(c.path)-1] }
+
+// where writes the path as people write it: a.b[1].c
+func (c *checker) where(more ...string) string {
+	var s strings.Builder
+	write := func(name string) {
+		if s.Len() > 0 {
+			s.WriteByte('.')
+		}
+		s.WriteString(name)
+	}
+	for _, step := range c.path {
+		if step.name == "" {
+			s.WriteByte('[')
+			s.WriteString(strconv.Itoa(step.index))
+			s.WriteByte(']')
+		} else {
+			write(step.name)
+		}
+	}
+	for _, name := range more {
+		write(name)
+	}
+	return s.String()
+}
+
+func (c *checker) wrong(wrong, want string) { c.problems.add(c.where(), wrong, want) }
+
+func (c *checker) missing(name, want string) { c.problems.add(c.where(name), "is missing", want) }
+
+func (c *checker) warn(wrong, want string) { c.warnings.add(c.where(), wrong, want) }
+
+// quote shows a value of the sender's, shortened, in a message.
+func quote(s string) string {
+	const most = 80
+	if len(s) > most {
+		cut := most
+		for cut > 0 && s[cut]&0xc0 == 0x80 {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// is tells whether v is of the kind that its place asks for, and says so when
+// it is not.
+func (c *checker) is(v jcs.Value, kind jcs.Kind) bool {
+	if v.Kind() == kind {
+		return true
+	}
+	article := "a"
+	if kind == jcs.Array || kind == jcs.Object {
+		article = "an"
+	}
+	c.wrong("is "+describe(v), "give "+article+" "+kind.String())
+	return false
+}
+
+func describe(v jcs.Value) string {
+	switch v.Kind() {
+	case jcs.Null:
+		return "null"
+	case jcs.Array, jcs.Object:
+		return "an " + v.Kind().String()
+	}
+	return "a " + v.Kind().String()
+}
+
+// each checks every item of an array.
+func (c *checker) each(v jcs.Value, check func(*checker, jcs.Value)) {
+	if !c.is(v, jcs.Array) {
+		return
+	}
+	for i, item := range v.Items() {
+		c.enterItem(i)
+		check(c, item)
+		c.leave()
+	}
+}
+
+// uri wants an absolute URI.
+func (c *checker) uri(v jcs.Value) {
+	if c.is(v, jcs.String) && !isURI(v.Text()) {
+		c.wrong(quote(v.Text())+" is no URI", "write an absolute URI, such as https://example.com/x or urn:uuid:…, without spaces")
+	}
+}
+
+// isURI tells whether s has the form of an absolute URI (RFC 3986) or IRI.
+func isURI(s string) bool {
+	colon := strings.IndexByte(s, ':')
+	if colon < 1 || colon == len(s)-1 || !isScheme(s[:colon]) {
+		return false
+	}
+	for i := colon + 1; i < len(s); i++ {
+		switch b := s[i]; {
+		case b <= ' ' || b == 0x7f:
+			return false
+		case b == '%':
+			if i+2 >= len(s) || !isHex(s[i+1:i+3]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isScheme(s string) bool {
+	for i := range len(s) {
+		b := s[i] | 0x20
+		if b >= 'a' && b <= 'z' {
+			continue
+		}
+		if i == 0 || !(s[i] >= '0' && s[i] <= '9' || s[i] == '+' || s[i] == '-' || s[i] == '.') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		b := s[i] | 0x20
+		if !(s[i] >= '0' && s[i] <= '9' || b >= 'a' && b <= 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// identifier wants what names a thing, a place or a party: a GS1 identifier
+// that is right in itself, or a URI of another kind.
+func (c *checker) identifier(v jcs.Value) {
+	if !c.is(v, jcs.String) {
+		return
+	}
+	id := v.Text()
+	canonical, err := gs1.Canonical(id)
+	if err != nil {
+		c.wrong(quote(id)+" is no identifier", err.Error())
+		return
+	}
+	if canonical == id && strings.HasPrefix(id, "http") && !gs1.IsGS1(id) {
+		if form := gs1.HashForm(id); form != id {
+			c.warn(quote(id)+" is no strict GS1 Digital Link, so it stands for itself and for nothing else",
+				"write "+quote(form)+" where the same thing is meant")
+		}
+	}
+}
+
+// time wants xsd:dateTimeStamp: a date and time with its offset.
+func (c *checker) time(v jcs.Value) (at moment, ok bool) {
+	const form = "write a date and time with its offset from UTC, such as 2026-04-02T09:15:00.000+02:00"
+	if !c.is(v, jcs.String) {
+		return at, false
+	}
+	at, ok = parseTime(v.Text())
+	switch {
+	case !ok:
+		c.wrong(quote(v.Text())+" is no time", form)
+	case !at.zoned:
+		c.wrong(quote(v.Text())+" has no offset from UTC", form)
+	case !at.strict:
+		c.wrong(quote(v.Text())+" is not in the form of xsd:dateTimeStamp", form)
+	default:
+		return at, true
+	}
+	return at, false
+}
+
+func (c *checker) anyTime(v jcs.Value) { c.time(v) }
+
+// word wants a word of a standard vocabulary, or a URI of the sender's own.
+func (c *checker) word(v jcs.Value, kind valueKind, what string) {
+	if !c.is(v, jcs.String) {
+		return
+	}
+	s := v.Text()
+	words := &vocabularies[kind]
+	switch {
+	case words.has(s):
+	case kind != measurementValue && kind != alertValue && strings.HasPrefix(s, "urn:epcglobal:cbv"):
+		want := "write the bare word, as EPCIS 2.0 has it in JSON"
+		if i := strings.LastIndexByte(s, ':'); words.has(s[i+1:]) {
+			want += ": " + quote(s[i+1:])
+		}
+		c.wrong(quote(s)+" is the form of EPCIS 1.x", want)
+	case hasAnyPrefix(s, obsoleteVocabulary[kind]):
+		want := "write the bare word"
+		if i := strings.LastIndexAny(s, "/-"); words.has(s[i+1:]) {
+			want += ": " + quote(s[i+1:])
+		}
+		c.wrong(quote(s)+" writes a standard word as an address", want)
+	case !isURI(s):
+		want := "use one of its words"
+		if near := words.nearest(s); near != "" {
+			want = "did you mean " + quote(near) + "? Use one of its words"
+		}
+		c.wrong(quote(s)+" is no "+what+" of the standard vocabulary", want+", or a URI of your own")
+	default:
+		if word, ok := strings.CutPrefix(s, words.address); ok && !words.has(word) {
+			c.warn(quote(s)+" is no "+what+" of the standard vocabulary, though it has its address", "")
+		}
+	}
+}
+
+// obsoleteVocabulary are addresses that the schema does not allow for words of
+// a vocabulary.
+var obsoleteVocabulary = [...][]string{
+	bizStepValue:            cbvAddresses,
+	dispositionValue:        cbvAddresses,
+	bizTransactionTypeValue: cbvAddresses,
+	sourceDestTypeValue:     cbvAddresses,
+	componentValue:          cbvAddresses,
+	errorReasonValue:        cbvAddresses,
+	measurementValue:        vocAddresses,
+	alertValue:              vocAddresses,
+}
+
+var (
+	cbvAddresses = []string{"http://ns.gs1.org/cbv/", "https://ns.gs1.org/cbv/"}
+	vocAddresses = []string{"http://gs1.org/voc/", "https://gs1.org/voc/", "http://www.gs1.org/voc/", "https://www.gs1.org/voc/"}
+)
+
+func hasAnyPrefix(s string, prefixes []string) bool {
+	for _, prefix := range prefixes {
+		if strings.HasPrefix(s, prefix) {
+			return true
+		}
+	}
+	return false
+}
