@@ -1,0 +1,377 @@
+package tiles
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+)
+
+// RootWith gives the root of the tree that has leaves with these hashes after the
+// Size entries of the store. Nothing is written: it is what a publisher compares
+// and signs before it extends the tiles.
+func (s *Store) RootWith(leaves []Hash) Hash {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tip.rootWith(leaves)
+}
+
+// Extend adds entries and returns when they and their tiles are durable. Readers
+// see them after Publish. leaves are the leaf hashes that the caller's root was
+// computed from, nil if there are none: an entry that does not have its hash is
+// refused (ErrLeaf), since a bundle that differs from its tile could never be
+// mended. After an error, which may be a full disk, nothing was added and
+// Extend can be called again.
+func (s *Store) Extend(entries [][]byte, leaves []Hash) error {
+	if leaves != nil && len(leaves) != len(entries) {
+		return fmt.Errorf("tiles: %d leaf hashes for %d entries", len(leaves), len(entries))
+	}
+	for i, e := range entries {
+		if len(e) > MaxEntrySize {
+			return fmt.Errorf("tiles: entry %d: %w: %d bytes; the limit is %d", i, ErrEntryTooLarge, len(e), MaxEntrySize)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := s.openGrowing(); err != nil {
+		return fmt.Errorf("tiles: %w", err)
+	}
+	x := extension{tip: s.tip, store: s, appended: len(s.tip.bundle.data)}
+	for i, e := range entries {
+		leaf := LeafHash(e)
+		if leaves != nil && leaf != leaves[i] {
+			return fmt.Errorf("tiles: entry %d: %w", s.tip.size+uint64(i), ErrLeaf)
+		}
+		x.add(e, leaf)
+	}
+	growing, err := x.write()
+	if err != nil {
+		// What the growing file holds is unknown now; after a failed sync even what can
+		// be read back may not be on the disk.
+		s.closeGrowing()
+		return fmt.Errorf("tiles: %w", err)
+	}
+	if growing != s.growing {
+		s.closeGrowing()
+		s.growing = growing
+	}
+	for _, t := range x.tiles {
+		s.tiles.put(t.id, t.tile)
+	}
+	s.tip = x.tip
+	s.durable.Store(newView(s.tip, checkpoint.Checkpoint{}, nil))
+	return nil
+}
+
+// openGrowing writes the growing file anew if its state is not known. What it
+// holds may be published, so the old file stays until the new one is durable.
+func (s *Store) openGrowing() error {
+	if s.growing != nil || s.tip.bundle.len() == 0 {
+		return nil
+	}
+	name := s.growingPath(fullTiles(s.tip.size, 0))
+	if err := s.dirs.forFile(name); err != nil {
+		return err
+	}
+	f, err := replace(name, s.tip.bundle.data)
+	if err != nil {
+		return err
+	}
+	if err := s.dirs.sync(); err != nil {
+		f.Close()
+		return err
+	}
+	s.growing = f
+	return nil
+}
+
+func (s *Store) growingPath(index uint64) string {
+	return s.path(EntriesPath(index, Width)) + growingSuffix
+}
+
+func (s *Store) closeGrowing() error {
+	if s.growing == nil {
+		return nil
+	}
+	err := s.growing.Close()
+	s.growing = nil
+	return err
+}
+
+// An extension collects what one call of Extend has to write. The store's own tip
+// stays as it is until all of it is durable.
+type extension struct {
+	store    *Store
+	tip      edge
+	appended int    // bytes of the first bundle that the growing file already holds
+	first    []byte // the first bundle, once it is full and was in the growing file
+	bundles  []fullBundle
+	tiles    []fullTile
+}
+
+type fullBundle struct {
+	index uint64
+	data  []byte
+}
+
+type fullTile struct {
+	id   tileID
+	tile *tile
+}
+
+func (x *extension) add(entry []byte, leaf Hash) {
+	x.tip.bundle.add(entry)
+	x.tip.add(leaf, func(level int, index uint64, t *tile) {
+		x.tiles = append(x.tiles, fullTile{tileID{level, index}, t})
+	})
+	if x.tip.bundle.len() < Width {
+		return
+	}
+	data := x.tip.bundle.data
+	x.tip.bundle = bundle{}
+	if x.first == nil && x.appended > 0 {
+		x.first = data
+		return
+	}
+	x.bundles = append(x.bundles, fullBundle{x.tip.size/Width - 1, data})
+}
+
+// write makes everything durable: first what the files hold, then their names. It
+// gives the file that holds the new tip's partial bundle, nil if that is empty.
+func (x *extension) write() (growing *os.File, err error) {
+	s := x.store
+	growing = s.growing
+	var jobs []func() error
+
+	old := fullTiles(s.tip.size, 0) // the index of the bundle that was partial
+	switch data := x.tip.bundle.data; {
+	case x.first != nil:
+		jobs = append(jobs, appendJob(s.growing, x.first, x.appended))
+		growing = nil
+	case x.appended > 0:
+		jobs = append(jobs, appendJob(s.growing, data, x.appended))
+	}
+	for _, b := range x.bundles {
+		jobs = append(jobs, x.fileJob(EntriesPath(b.index, Width), b.data))
+	}
+	for _, t := range x.tiles {
+		data := t.tile.appendHashes(make([]byte, 0, Width*len(Hash{})), Width)
+		jobs = append(jobs, x.fileJob(TilePath(t.id.level, t.id.index, Width), data))
+	}
+	if growing == nil && x.tip.bundle.len() > 0 {
+		name := s.growingPath(fullTiles(x.tip.size, 0))
+		if err := s.dirs.forFile(name); err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, func() (err error) {
+			growing, err = writeSynced(name, x.tip.bundle.data)
+			return err
+		})
+	}
+	defer func() {
+		if err != nil && growing != nil && growing != s.growing {
+			growing.Close()
+		}
+	}()
+	if err := parallel(jobs); err != nil {
+		return growing, err
+	}
+	if x.first != nil {
+		if err := s.dirs.forFile(s.growingPath(old)); err != nil {
+			return growing, err
+		}
+		if err := os.Rename(s.growingPath(old), s.path(EntriesPath(old, Width))); err != nil {
+			return growing, err
+		}
+	}
+	return growing, s.dirs.sync()
+}
+
+// appendJob appends what a file does not hold yet.
+func appendJob(f *os.File, data []byte, held int) func() error {
+	return func() error {
+		if _, err := f.WriteAt(data[held:], int64(held)); err != nil {
+			return err
+		}
+		return f.Sync()
+	}
+}
+
+// fileJob writes a full tile or bundle. Nothing published can be in its place: a
+// file that is there was left by a crash.
+func (x *extension) fileJob(resource string, data []byte) func() error {
+	name := x.store.path(resource)
+	err := x.store.dirs.forFile(name)
+	return func() error {
+		if err != nil {
+			return err
+		}
+		f, err := writeSynced(name, data)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	}
+}
+
+// Publish puts a signed checkpoint in the place of the published one, durably, and
+// shows readers what it commits to. Its size and root must be those of the tiles
+// (ErrOrder, ErrRoot); its signatures are the caller's affair. The same checkpoint
+// may be published again, with other signatures too.
+func (s *Store) Publish(signed []byte) error {
+	c, _, err := checkpoint.Parse(signed)
+	if err != nil {
+		return fmt.Errorf("tiles: publish: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.published.Load()
+	if bytes.Equal(signed, old.signed) && c.Size == s.tip.size {
+		return nil
+	}
+	if old.signed != nil && c.Origin != old.checkpoint.Origin {
+		return fmt.Errorf("tiles: publish: %w: it is of the log %q, the published one of %q", ErrOrder, c.Origin, old.checkpoint.Origin)
+	}
+	if c.Size != s.tip.size {
+		return fmt.Errorf("tiles: publish: %w: its size is %d, the tiles hold %d entries", ErrOrder, c.Size, s.tip.size)
+	}
+	v := newView(s.tip, c, slices.Clone(signed))
+	if c.Root != v.folds[64] {
+		return fmt.Errorf("tiles: publish: %w: %x, the tiles of %d entries give %x", ErrRoot, c.Root, c.Size, v.folds[64])
+	}
+	if err := s.writePartials(&v.edge); err != nil {
+		return err
+	}
+	f, err := replace(s.path(CheckpointPath), signed)
+	if err == nil {
+		err = errors.Join(f.Close(), syncDir(s.dir))
+	}
+	if err != nil {
+		return fmt.Errorf("tiles: publish: %w", err)
+	}
+	s.published.Store(v)
+	s.sweepPartials(c.Size)
+	return nil
+}
+
+// A partial is a partial file on disk.
+type partial struct {
+	path  string // in the file system
+	level int    // 0 for a bundle
+	count uint64 // floor(size / 256^level) of the sizes that need it
+}
+
+// writePartials writes the partial files of a size. They are not synced: they can
+// always be computed again.
+func (s *Store) writePartials(e *edge) error {
+	for level := range levels {
+		width := e.width(level)
+		if width == 0 {
+			continue
+		}
+		index := fullTiles(e.size, level)
+		tile := e.tiles[level]
+		err := s.writePartial(TilePath(level, index, width), level, e.size, func() []byte {
+			return tile.appendHashes(make([]byte, 0, width*len(Hash{})), width)
+		})
+		if level == 0 && err == nil {
+			err = s.writePartial(EntriesPath(index, width), 0, e.size, func() []byte { return e.bundle.data })
+		}
+		if err != nil {
+			return fmt.Errorf("tiles: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) writePartial(resource string, level int, size uint64, content func() []byte) error {
+	p := partial{path: s.path(resource), level: level, count: size >> (tileHeight * level)}
+	if slices.Contains(s.partials, p) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(p.path), dirMode); err != nil {
+		return err
+	}
+	if err := os.WriteFile(p.path, content(), fileMode); err != nil {
+		return err
+	}
+	s.partials = append(s.partials, p)
+	return nil
+}
+
+// sweepPartials removes the partial files that none of the newest published
+// checkpoints needs. A file that cannot be removed is only a waste of space: the
+// next start tries again.
+func (s *Store) sweepPartials(size uint64) {
+	s.kept = append(s.kept, size)
+	if len(s.kept) > KeptCheckpoints {
+		s.kept = slices.Delete(s.kept, 0, len(s.kept)-KeptCheckpoints)
+	}
+	s.partials = slices.DeleteFunc(s.partials, func(p partial) bool {
+		for _, size := range s.kept {
+			if size>>(tileHeight*p.level) == p.count {
+				return false
+			}
+		}
+		os.Remove(p.path)
+		if p.count/Width < fullTiles(size, p.level) {
+			os.Remove(filepath.Dir(p.path)) // holds until the last one is gone
+		}
+		return true
+	})
+}
+
+// sweepLeftovers removes what a crash left beside the right edge of a size:
+// partial files of other widths, growing and temporary files of other bundles.
+func (s *Store) sweepLeftovers(size uint64) {
+	os.Remove(s.path(CheckpointPath) + tempSuffix)
+	s.sweepEdge(EntriesPath(fullTiles(size, 0), Width), partialWidth(size, 0))
+	for level := 0; level < levels && size>>(tileHeight*level) > 0; level++ {
+		s.sweepEdge(TilePath(level, fullTiles(size, level), Width), partialWidth(size, level))
+	}
+}
+
+func (s *Store) sweepEdge(resource string, width int) {
+	edge := s.path(resource)
+	files, err := os.ReadDir(filepath.Dir(edge))
+	if err != nil {
+		return
+	}
+	for _, f := range files {
+		name := filepath.Join(filepath.Dir(edge), f.Name())
+		switch filepath.Ext(name) {
+		case partialSuffix:
+			keep := ""
+			if name == edge+partialSuffix && width > 0 {
+				keep = fmt.Sprint(width)
+			}
+			s.sweepWidths(name, keep)
+		case growingSuffix:
+			if name != edge+growingSuffix || width == 0 {
+				os.Remove(name)
+			}
+		case tempSuffix:
+			os.Remove(name)
+		}
+	}
+}
+
+func (s *Store) sweepWidths(dir, keep string) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, f := range files {
+		if f.Name() != keep {
+			os.Remove(filepath.Join(dir, f.Name()))
+		}
+	}
+	os.Remove(dir) // fails while one is kept
+}
