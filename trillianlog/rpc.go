@@ -132,19 +132,30 @@ func (r *rpc) consistent(ctx context.Context, size uint64, hash [32]byte, latest
 		}
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
-	response, err := r.Client().GetConsistencyProof(ctx, &trillian.GetConsistencyProofRequest{
-		LogId: r.TreeID(), FirstTreeSize: int64(size), SecondTreeSize: int64(latest.size)})
+	hashes, err := r.consistencyProof(ctx, size, latest.size)
 	if err != nil {
-		return fmt.Errorf("ask for the consistency proof from %d to %d: %w", size, latest.size, err)
+		return err
 	}
-	if response.Proof == nil {
-		// Trillian's answer when it does not know the larger size.
-		return fmt.Errorf("ask for the consistency proof from %d to %d: Trillian gave none", size, latest.size)
-	}
-	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, size, latest.size, response.Proof.Hashes, hash[:], latest.hash[:]); err != nil {
+	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, size, latest.size, hashes, hash[:], latest.hash[:]); err != nil {
 		return errInconsistent
 	}
 	return nil
+}
+
+func (r *rpc) consistencyProof(ctx context.Context, from, to uint64) ([][]byte, error) {
+	if from == 0 || from == to {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
+	defer cancel()
+	response, err := r.Client().GetConsistencyProof(ctx, &trillian.GetConsistencyProofRequest{
+		LogId: r.TreeID(), FirstTreeSize: int64(from), SecondTreeSize: int64(to)})
+	if err != nil {
+		return nil, fmt.Errorf("ask for the consistency proof from %d to %d: %w", from, to, err)
+	}
+	if response.Proof == nil {
+		// Trillian's answer when it does not know the larger size.
+		return nil, fmt.Errorf("ask for the consistency proof from %d to %d: Trillian gave none", from, to)
+	}
+	return response.Proof.Hashes, nil
 }

@@ -40,7 +40,8 @@ type sequencer struct {
 	maxBatch  int
 	maxLeaves int
 	maxBytes  int
-	onStored  func() // wakes the publisher
+	patience  context.Context // ends when nothing is to be tried again
+	onStored  func()          // wakes the publisher
 
 	// stored is the index after the last leaf that this process knows to be
 	// durable.
@@ -102,10 +103,7 @@ func (s *sequencer) add(leaves []Leaf) ([]*Ticket, error) {
 		t.first = true
 		t.item = s.enqueue(leaf, t.leafHash)
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	signal(s.wake)
 	return tickets, nil
 }
 
@@ -245,10 +243,7 @@ func (s *sequencer) shut(why error) {
 	if errors.As(why, &stopped) {
 		s.abandon(why)
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	signal(s.wake)
 }
 
 // abandon answers everything that waits. It is called with mu held.
@@ -376,7 +371,7 @@ func (s *sequencer) ask(ctx context.Context, items []*item) (missing []*item, pl
 			return missing, indices(holes, next, len(missing)), nil
 		}
 		s.logger.Error("the back end does not say what it has stored", "error", err)
-		if err := pause.wait(ctx); err != nil {
+		if err := pause.wait(s.patience); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -436,4 +431,12 @@ func (s *sequencer) count(f func(*Counts)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(&s.counts)
+}
+
+// signal puts a token into a channel that holds one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }

@@ -1,0 +1,355 @@
+package trillianlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+	"github.com/tallyroot/tallyroot/trillianlog/policy"
+	"github.com/tallyroot/tallyroot/trillianlog/receipt"
+	"github.com/tallyroot/tallyroot/trillianlog/tiles"
+)
+
+// Defaults of [Options].
+const (
+	DefaultMaxBatch      = 1000
+	DefaultMaxQueue      = 32768
+	DefaultMaxQueueBytes = 64 << 20
+)
+
+// Projection is what is computed from the leaves. Apply sees each leaf once in
+// the life of the projection, in order, before a checkpoint that covers it is
+// published. It is never called twice at a time.
+type Projection interface {
+	// Next is the index of the first leaf that was not applied durably.
+	Next() uint64
+	// Apply takes the leaves from first on; first equals Next. After an error
+	// it is called again, from what Next then says.
+	Apply(ctx context.Context, first uint64, leaves [][]byte) error
+}
+
+// WitnessFunc asks witnesses to cosign a checkpoint and returns it with the
+// cosignatures. prove gives the consistency proof from an older size. An error
+// that wraps ErrWitnessAhead stops the log for good; after any other one the
+// last cosigned checkpoint stays published and the log asks again.
+type WitnessFunc func(ctx context.Context, signed []byte, prove func(from uint64) ([][]byte, error)) ([]byte, error)
+
+// Options are what a log is made of.
+type Options struct {
+	Backend Backend        // where the leaves are
+	Tiles   *tiles.Store   // what is published
+	Last    LastCheckpoint // kept apart from Backend: see LastCheckpoint
+	Origin  string         // the log's name, and its key's
+	Signer  note.Signer    // the log's key (Ed25519: the same text gives the same signature)
+	Policy  *policy.Policy // what every published checkpoint must meet
+
+	// Witness is nil if the policy's quorum is none.
+	Witness WitnessFunc
+	// Projection may be nil.
+	Projection Projection
+	// Void makes the leaf that fills an index that would stay empty. If it is
+	// nil, a hole stops all appends.
+	Void func(index uint64) (Leaf, error)
+	// Reserve is asked before each batch is written; an error refuses the batch
+	// with ErrNoSpace. It may be nil.
+	Reserve func() error
+
+	MaxBatch      int // leaves in one write; 0: DefaultMaxBatch
+	MaxQueue      int // leaves that wait to be written; 0: DefaultMaxQueue
+	MaxQueueBytes int // and their bytes; 0: DefaultMaxQueueBytes
+
+	// OnBatch and OnPublish are for metrics: a batch of new leaves became
+	// durable; a checkpoint was published. They may be nil and must not block.
+	OnBatch   func(leaves int, took time.Duration)
+	OnPublish func(size uint64, took time.Duration)
+	Logger    *slog.Logger // nil: slog.Default()
+
+	fault func(step string) error // ends the publisher between two steps, in tests
+}
+
+// Log is an append-only log. It is safe for concurrent use.
+type Log struct {
+	options   Options
+	backend   *rpc
+	sequencer *sequencer
+	publisher *publisher
+	logger    *slog.Logger
+
+	cancel      context.CancelFunc // ends all work
+	endPatience context.CancelFunc // ends all trying again
+	done        sync.WaitGroup     // sequencer and publisher
+	closing     sync.Once
+	closeErr    error
+
+	mu      sync.Mutex
+	stopped *StopError // why publishing has ended for good
+}
+
+// Open starts the log. The projection is brought up to the published checkpoint
+// before Open returns; leaves that are stored but not published are published
+// afterwards.
+//
+// If the back end and what was signed do not agree, Open succeeds all the same:
+// the log then serves what is published and refuses everything else, and
+// Status().Err says why. If the last checkpoint is missing although the log is
+// not empty, it fails with ErrNoLastCheckpoint.
+//
+// After Open has succeeded, the log owns Options.Backend and closes it.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	o = o.withDefaults()
+	life, cancel := context.WithCancel(context.Background())
+	patience, endPatience := context.WithCancel(life)
+	l := &Log{options: o, backend: &rpc{o.Backend}, logger: o.Logger, cancel: cancel, endPatience: endPatience}
+	wake := make(chan struct{}, 1)
+	l.sequencer = &sequencer{
+		backend: l.backend, reserve: o.Reserve, void: o.Void, hook: o.OnBatch, logger: o.Logger,
+		maxBatch: o.MaxBatch, maxLeaves: o.MaxQueue, maxBytes: o.MaxQueueBytes,
+		patience: patience,
+		onStored: func() { signal(wake) },
+		wake:     make(chan struct{}, 1),
+		flying:   make(map[[32]byte]*item),
+	}
+	l.publisher = &publisher{
+		backend: l.backend, tiles: o.Tiles, last: o.Last, projection: o.Projection,
+		origin: o.Origin, signer: o.Signer, policy: o.Policy, witness: o.Witness, logger: o.Logger,
+		stored: &l.sequencer.stored, release: l.sequencer.release, hook: o.OnPublish, fault: o.fault,
+		wake: wake,
+	}
+	if err := l.resume(ctx); err != nil {
+		cancel()
+		return nil, fmt.Errorf("open the log %s: %w", o.Origin, err)
+	}
+	l.start(life, patience)
+	return l, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxBatch <= 0 {
+		o.MaxBatch = DefaultMaxBatch
+	}
+	if o.MaxQueue <= 0 {
+		o.MaxQueue = DefaultMaxQueue
+	}
+	if o.MaxQueueBytes <= 0 {
+		o.MaxQueueBytes = DefaultMaxQueueBytes
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+func (l *Log) start(life, patience context.Context) {
+	if l.stopError() != nil {
+		return
+	}
+	drain := make(chan struct{})
+	l.done.Go(func() {
+		defer close(drain)
+		l.sequencer.run(life)
+	})
+	l.done.Go(func() {
+		err := l.publisher.run(life, patience, drain)
+		var stopped *StopError
+		switch {
+		case errors.As(err, &stopped):
+			l.stop(stopped)
+		case errors.Is(err, errCrash):
+			l.cancel()
+		}
+	})
+}
+
+// stop ends publishing and appending for good.
+func (l *Log) stop(why *StopError) {
+	l.mu.Lock()
+	l.stopped = why
+	l.mu.Unlock()
+	size := uint64(0)
+	if pub := l.publisher.published.Load(); pub != nil {
+		size = pub.checkpoint.Size
+	}
+	l.logger.Error("THE LOG HAS STOPPED PUBLISHING; an operator has to look. What is published is still served.",
+		"reason", string(why.Reason), "detail", why.Detail, "published", size)
+	l.sequencer.shut(why)
+}
+
+func (l *Log) stopError() *StopError {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopped
+}
+
+// Add takes a leaf and gives it the next index, unless the same leaf is there or
+// under way. It does not wait for that: Wait does. Indices are given in the
+// order of the calls. Errors: ErrBusy, ErrClosed, *StopError; the leaf was then
+// not logged.
+func (l *Log) Add(leaf Leaf) (*Ticket, error) {
+	tickets, err := l.sequencer.add([]Leaf{leaf})
+	if err != nil {
+		return nil, err
+	}
+	return tickets[0], nil
+}
+
+// AddAll is Add for several leaves that follow each other: all are taken, or
+// none.
+func (l *Log) AddAll(leaves []Leaf) ([]*Ticket, error) { return l.sequencer.add(leaves) }
+
+// Find looks for a leaf that is stored, published or not, or under way. One that
+// is under way may have NoIndex.
+func (l *Log) Find(ctx context.Context, identity [32]byte) (Stored, bool, error) {
+	if stored, ok := l.sequencer.find(identity); ok {
+		return stored, true, nil
+	}
+	found, err := l.backend.Find(ctx, [][32]byte{identity})
+	if err != nil {
+		return Stored{}, false, fmt.Errorf("look up an identity: %w", err)
+	}
+	stored, ok := found[identity]
+	return stored, ok, nil
+}
+
+// Published gives the newest published checkpoint, and its signed text; before
+// the first one, the empty checkpoint and nil. The text must not be changed.
+func (l *Log) Published() (checkpoint.Checkpoint, []byte) {
+	pub := l.publisher.published.Load()
+	if pub == nil {
+		return checkpoint.Checkpoint{}, nil
+	}
+	return pub.checkpoint, pub.signed
+}
+
+// Receipt proves with the published checkpoint that the leaf stands at the index
+// (c2sp.org/tlog-proof). It is checked with the reader's own code before it is
+// returned. Errors: ErrNotPublished.
+func (l *Log) Receipt(index uint64) ([]byte, error) {
+	pub, err := l.covering(index)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := l.options.Tiles.LeafHash(index)
+	if err != nil {
+		return nil, fmt.Errorf("receipt for leaf %d: %w", index, err)
+	}
+	return l.receipt(pub, index, hash)
+}
+
+// ReceiptOf is Receipt for a leaf whose hash the caller knows: it fails if
+// another one stands at the index.
+func (l *Log) ReceiptOf(index uint64, leafHash [32]byte) ([]byte, error) {
+	pub, err := l.covering(index)
+	if err != nil {
+		return nil, err
+	}
+	return l.receipt(pub, index, leafHash)
+}
+
+func (l *Log) covering(index uint64) (*publication, error) {
+	pub := l.publisher.published.Load()
+	switch {
+	case pub == nil || index >= pub.checkpoint.Size:
+		return nil, fmt.Errorf("receipt for leaf %d: %w", index, ErrNotPublished)
+	case pub.verdict != nil:
+		return nil, fmt.Errorf("receipt for leaf %d: the published checkpoint does not meet the policy: %w", index, pub.verdict)
+	}
+	return pub, nil
+}
+
+func (l *Log) receipt(pub *publication, index uint64, leafHash [32]byte) ([]byte, error) {
+	proof, err := l.options.Tiles.InclusionProof(index, pub.checkpoint.Size)
+	if err != nil {
+		return nil, fmt.Errorf("receipt for leaf %d: %w", index, err)
+	}
+	made := receipt.Receipt{Index: index, Proof: proof, Checkpoint: pub.signed}
+	text := made.Append(make([]byte, 0, made.Size()))
+	read, err := receipt.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("receipt for leaf %d: check: %w", index, err)
+	}
+	// The policy was checked once for these very bytes, before they were
+	// published.
+	open := func(signed []byte) (checkpoint.Checkpoint, error) {
+		if !bytes.Equal(signed, pub.signed) {
+			return checkpoint.Checkpoint{}, errors.New("it holds another checkpoint")
+		}
+		return pub.checkpoint, nil
+	}
+	if _, err := read.Verify(leafHash, open); err != nil || read.Index != index {
+		return nil, fmt.Errorf("receipt for leaf %d: check: %w", index, err)
+	}
+	return text, nil
+}
+
+// Tiles gives the published files.
+func (l *Log) Tiles() *tiles.Store { return l.options.Tiles }
+
+// Status is how the log is at a moment.
+type Status struct {
+	// Err is nil, or the *StopError with which the log has stopped for good.
+	Err error
+	// Publishing is nil, or why publishing does not get on at the moment.
+	Publishing error
+	// Writable is nil, or what Add or Wait would say to a new leaf.
+	Writable error
+
+	Published   uint64    // size of the published checkpoint
+	PublishedAt time.Time // zero if it was published by an earlier process
+	Stored      uint64    // durable leaves
+	QueueLeaves int       // leaves that wait to be durable
+	QueueBytes  int
+	Counts      Counts
+}
+
+// Status is for health checks and metrics. It asks Options.Reserve.
+func (l *Log) Status() Status {
+	var st Status
+	if pub := l.publisher.published.Load(); pub != nil {
+		st.Published, st.PublishedAt = pub.checkpoint.Size, pub.at
+	}
+	st.Stored = max(st.Published, l.sequencer.stored.Load())
+	if stopped := l.stopError(); stopped != nil {
+		st.Err = stopped
+	}
+	if trouble := l.publisher.trouble.Load(); trouble != nil {
+		st.Publishing = *trouble
+	}
+	l.sequencer.mu.Lock()
+	st.Writable = l.sequencer.refuse
+	st.QueueLeaves, st.QueueBytes, st.Counts = l.sequencer.leaves, l.sequencer.bytes, l.sequencer.counts
+	l.sequencer.mu.Unlock()
+	if st.Err != nil {
+		st.Publishing = st.Err
+	}
+	if st.Writable == nil && l.options.Reserve != nil {
+		if err := l.options.Reserve(); err != nil {
+			st.Writable = fmt.Errorf("%w: %v", ErrNoSpace, err)
+		}
+	}
+	return st
+}
+
+// Close refuses new leaves, writes and publishes what is under way, and closes
+// the back end. What cannot be published at once (a witness that does not
+// answer, a full disk) is left to the next start; who waits for it gets
+// ErrClosed.
+func (l *Log) Close() error {
+	l.closing.Do(func() {
+		l.sequencer.shut(ErrClosed)
+		l.endPatience()
+		l.done.Wait()
+		l.cancel()
+		l.sequencer.mu.Lock()
+		l.sequencer.abandon(ErrClosed)
+		l.sequencer.mu.Unlock()
+		l.closeErr = l.options.Backend.Close()
+	})
+	return l.closeErr
+}

@@ -1,0 +1,439 @@
+package trillianlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/transparency-dev/merkle/compact"
+	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+	"github.com/tallyroot/tallyroot/trillianlog/policy"
+	"github.com/tallyroot/tallyroot/trillianlog/tiles"
+)
+
+// What one checkpoint may add, so that memory stays bounded while the publisher
+// catches up.
+const (
+	maxChunkLeaves = 8192
+	maxChunkBytes  = 8 << 20
+	maxReadLeaves  = 256 // leaves asked for in one call
+)
+
+// publisher reads leaves back, rebuilds the root and publishes checkpoints.
+//
+// The order of one checkpoint, and what is true after a crash behind each step:
+//
+//  1. its leaves are durable and Trillian's root equals the rebuilt one.
+//     Nothing is bound: the next start finds the leaves and goes on.
+//  2. its text has replaced the one before in the last-checkpoint store. The
+//     log is bound to it: the next start publishes this text, or stops.
+//  3. it is signed, and cosigned if the policy asks for it. The same text gives
+//     the same signature again.
+//  4. its tiles are durable and the projection has its leaves. Neither says
+//     anything that is not signed, so both run beside steps 2 and 3. Behind the
+//     published size, tiles are written again at the next start.
+//  5. it is published. A reader can prove every leaf below its size.
+//  6. those who wait are answered.
+type publisher struct {
+	backend    *rpc
+	tiles      *tiles.Store
+	last       LastCheckpoint
+	projection Projection // may be nil
+	origin     string
+	signer     note.Signer
+	policy     *policy.Policy
+	witness    WitnessFunc // may be nil
+	logger     *slog.Logger
+	stored     *atomic.Uint64    // how many leaves are known to be durable
+	release    func(size uint64) // answers who waits
+	hook       func(size uint64, took time.Duration)
+	fault      func(step string) error // tests only
+
+	wake chan struct{} // holds one token when there may be work
+
+	published atomic.Pointer[publication]
+	trouble   atomic.Pointer[error] // why publishing does not get on; nil if it does
+
+	// Owned by the goroutine of run, and by Open before.
+	tree  *compactRange // over all leaves that were read and written as tiles
+	bound boundCheckpoint
+}
+
+// publication is a published checkpoint.
+type publication struct {
+	checkpoint checkpoint.Checkpoint
+	signed     []byte
+	verdict    error // the policy's; nil if it is met
+	at         time.Time
+}
+
+// boundCheckpoint is what the last-checkpoint store holds.
+type boundCheckpoint struct {
+	checkpoint.Checkpoint
+	text []byte
+}
+
+// run publishes until ctx ends, the log has to stop, or drain is closed and all
+// that is stored is published. When patience has ended, it gives up at the first
+// thing that fails. It returns a *StopError if publishing has ended for good.
+func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) error {
+	var pause backoff
+	for {
+		known := p.stored.Load()
+		more, err := p.step(ctx, patience)
+		var stopped *StopError
+		switch {
+		case errors.As(err, &stopped):
+			return stopped
+		case errors.Is(err, errCrash):
+			return err
+		case err != nil:
+			p.failed(err)
+			if pause.wait(patience) != nil {
+				return err
+			}
+			continue
+		}
+		pause = backoff{}
+		if p.trouble.Swap(nil) != nil {
+			p.logger.Info("publishing goes on", "size", p.tree.End())
+		}
+		if more {
+			continue
+		}
+		if !p.idle(ctx, drain, known) {
+			return ctx.Err()
+		}
+	}
+}
+
+// idle waits for work, and says whether there can be any. known is how many
+// leaves were stored before the last look at the back end.
+func (p *publisher) idle(ctx context.Context, drain <-chan struct{}, known uint64) bool {
+	if known > p.tree.End() {
+		// They are stored but not integrated: another process does that. Look
+		// again soon.
+		select {
+		case <-time.After(firstPause):
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	select {
+	case <-p.wake:
+		return true
+	case <-drain:
+		return p.stored.Load() > p.tree.End()
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (p *publisher) failed(err error) {
+	p.trouble.Store(&err)
+	p.logger.Error("publishing does not get on; trying again", "error", err)
+}
+
+// step publishes one more checkpoint, if there is one to publish.
+func (p *publisher) step(ctx, patience context.Context) (more bool, err error) {
+	start := time.Now()
+	latest, err := p.backend.root(ctx)
+	if err != nil {
+		return false, err
+	}
+	now, err := p.root()
+	if err != nil {
+		return false, err
+	}
+	var c chunk
+	switch size := p.tree.End(); {
+	case latest.size < size:
+		return false, stop(RolledBack, "the back end has %d leaves; %d were read from it before", latest.size, size)
+	case latest.size == size && latest.hash != now:
+		return false, stop(Forked, "the back end's root of %d leaves is %x; the leaves read from it before give %x", size, latest.hash, now)
+	case latest.size > size:
+		c, err = p.tail(ctx, latest)
+		if err != nil {
+			return false, err
+		}
+		now = c.root
+	case p.upToDate():
+		return false, nil
+	}
+	if err := p.crash("leaves rebuilt"); err != nil {
+		return false, err
+	}
+	next := checkpoint.Checkpoint{Origin: p.origin, Size: p.tree.End(), Root: now}
+	signed, err := p.save(ctx, patience, next, c)
+	if err != nil || signed == nil {
+		return err == nil, err
+	}
+	if err := p.publish(patience, next, signed); err != nil {
+		return false, err
+	}
+	if p.hook != nil {
+		p.hook(next.Size, time.Since(start))
+	}
+	return true, nil
+}
+
+// upToDate says whether the whole tree is published.
+func (p *publisher) upToDate() bool {
+	pub := p.published.Load()
+	if pub == nil {
+		return p.tree.End() == 0
+	}
+	return pub.checkpoint.Size == p.tree.End() && pub.verdict == nil
+}
+
+// chunk is a run of leaves that was read back, and the tree's root after it.
+type chunk struct {
+	first  uint64
+	values [][]byte
+	hashes [][32]byte
+	root   [32]byte
+}
+
+// tail reads the next leaves and grows the tree by them, if what they give is
+// the tree that Trillian says it has.
+func (p *publisher) tail(ctx context.Context, latest root) (chunk, error) {
+	c := chunk{first: p.tree.End()}
+	limit := latest.size
+	if c.first < p.bound.Size {
+		// Come to stand exactly where the log is bound, to compare.
+		limit = min(limit, p.bound.Size)
+	}
+	end, bytes := c.first, 0
+	for end < limit && len(c.values) < maxChunkLeaves && bytes < maxChunkBytes {
+		values, hashes, err := p.backend.leaves(ctx, end, int(min(limit-end, maxReadLeaves)))
+		if err != nil {
+			return chunk{}, err
+		}
+		for _, value := range values {
+			bytes += len(value)
+		}
+		c.values, c.hashes = append(c.values, values...), append(c.hashes, hashes...)
+		end += uint64(len(values))
+	}
+	grown, err := treeFactory.NewRange(0, c.first, cloneHashes(p.tree.Hashes()))
+	if err != nil {
+		return chunk{}, err
+	}
+	for i := range c.hashes {
+		if err := grown.Append(c.hashes[i][:], nil); err != nil {
+			return chunk{}, err
+		}
+	}
+	if c.root, err = rootOf(grown); err != nil {
+		return chunk{}, err
+	}
+	switch err := p.backend.consistent(ctx, end, c.root, latest); {
+	case errors.Is(err, errInconsistent):
+		return chunk{}, stop(Corrupt, "the leaves up to %d give the root %x, which does not agree with the root %x that Trillian states for %d leaves",
+			end, c.root, latest.hash, latest.size)
+	case err != nil:
+		return chunk{}, err
+	}
+	if end == p.bound.Size && c.root != p.bound.Root {
+		return chunk{}, p.forked(c.root)
+	}
+	p.tree = grown
+	return c, nil
+}
+
+func (p *publisher) forked(root [32]byte) error {
+	return stop(Forked, "the last checkpoint has the root %x at size %d; the back end's leaves give %x", p.bound.Root, p.bound.Size, root)
+}
+
+// save does steps 2 to 4 for the checkpoint. It gives nil if the checkpoint is
+// smaller than what the log is bound to: such a one is never signed.
+func (p *publisher) save(ctx, patience context.Context, next checkpoint.Checkpoint, c chunk) ([]byte, error) {
+	var wait sync.WaitGroup
+	var tilesErr, projectionErr, signErr error
+	var signed []byte
+	wait.Go(func() {
+		tilesErr = p.insist(patience, "write tiles", func() error { return p.extend(c) })
+	})
+	wait.Go(func() {
+		projectionErr = p.insist(patience, "apply leaves to the projections", func() error { return p.apply(ctx, c.first, c.values) })
+	})
+	if next.Size >= p.bound.Size {
+		wait.Go(func() {
+			if signErr = p.bind(ctx, patience, next); signErr == nil {
+				signed, signErr = p.sign(ctx, next)
+			}
+		})
+	}
+	wait.Wait()
+	// What could not be written comes first: without it nothing else counts.
+	if err := errors.Join(tilesErr, projectionErr); err != nil {
+		return nil, err
+	}
+	return signed, signErr
+}
+
+func (p *publisher) extend(c chunk) error {
+	if len(c.values) == 0 {
+		return nil
+	}
+	if err := p.crash("before tiles"); err != nil {
+		return err
+	}
+	if err := p.tiles.Extend(c.values, c.hashes); err != nil {
+		return err
+	}
+	return p.crash("tiles durable")
+}
+
+func (p *publisher) apply(ctx context.Context, first uint64, values [][]byte) error {
+	if p.projection == nil || len(values) == 0 {
+		return nil
+	}
+	next, end := p.projection.Next(), first+uint64(len(values))
+	switch {
+	case next >= end:
+		return nil // it saw them before a crash
+	case next < first:
+		return fmt.Errorf("the projection asks for leaf %d when it must have all below %d", next, first)
+	}
+	if err := p.projection.Apply(ctx, next, values[next-first:]); err != nil {
+		return err
+	}
+	return p.crash("projection applied")
+}
+
+// bind makes the checkpoint the one that the log can never go behind.
+func (p *publisher) bind(ctx, patience context.Context, next checkpoint.Checkpoint) error {
+	if next.Size == p.bound.Size {
+		return nil // tail compared the roots
+	}
+	if err := p.crash("before swap"); err != nil {
+		return err
+	}
+	text := []byte(next.Body())
+	err := p.insist(patience, "store the last checkpoint", func() error { return swap(ctx, p.last, p.bound.text, text) })
+	if err != nil {
+		return err
+	}
+	p.bound = boundCheckpoint{next, text}
+	return p.crash("swapped")
+}
+
+// swap is last.Swap, made safe to repeat after an error.
+func swap(ctx context.Context, last LastCheckpoint, old, new []byte) error {
+	err := last.Swap(ctx, old, new)
+	if !errors.Is(err, ErrLastCheckpointChanged) {
+		return err
+	}
+	// An earlier attempt may have got through without saying so.
+	now, loadErr := last.Load(ctx)
+	if loadErr == nil && bytes.Equal(now, new) {
+		return last.Swap(ctx, new, new) // makes it durable
+	}
+	if loadErr != nil && !errors.Is(loadErr, ErrNoLastCheckpoint) {
+		return loadErr
+	}
+	return stop(LastCheckpointTaken, "%v; if another process publishes this log, stop one of the two, then start again", err)
+}
+
+// sign gives the checkpoint with the log's signature and what cosignatures the
+// policy asks for.
+func (p *publisher) sign(ctx context.Context, next checkpoint.Checkpoint) ([]byte, error) {
+	signed, err := checkpoint.Sign(next, p.signer)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.crash("signed"); err != nil {
+		return nil, err
+	}
+	if p.witness != nil {
+		prove := func(from uint64) ([][]byte, error) { return p.backend.consistencyProof(ctx, from, next.Size) }
+		signed, err = p.witness(ctx, signed, prove)
+		switch {
+		case errors.Is(err, ErrWitnessAhead):
+			return nil, stop(WitnessAhead, "%v; find out who else signs for this log before anything else", err)
+		case err != nil:
+			return nil, fmt.Errorf("cosign the checkpoint of size %d: %w", next.Size, err)
+		}
+	}
+	// The same code that readers use, before anything leaves.
+	if _, err := p.policy.Check(signed); err != nil {
+		return nil, fmt.Errorf("the checkpoint of size %d does not meet the policy: %w", next.Size, err)
+	}
+	return signed, p.crash("cosigned")
+}
+
+// publish does steps 5 and 6.
+func (p *publisher) publish(patience context.Context, next checkpoint.Checkpoint, signed []byte) error {
+	if err := p.crash("before publish"); err != nil {
+		return err
+	}
+	if err := p.insist(patience, "publish the checkpoint", func() error { return p.tiles.Publish(signed) }); err != nil {
+		return err
+	}
+	if err := p.crash("published"); err != nil {
+		return err
+	}
+	p.published.Store(&publication{checkpoint: next, signed: signed, at: time.Now()})
+	p.release(next.Size)
+	return nil
+}
+
+// insist tries again and again, because nothing can go on without it, until it
+// succeeds, the log must stop or patience has ended.
+func (p *publisher) insist(patience context.Context, what string, do func() error) error {
+	var pause backoff
+	for {
+		err := do()
+		var final *StopError
+		if err == nil || errors.As(err, &final) || errors.Is(err, errCrash) {
+			return err
+		}
+		err = fmt.Errorf("%s: %w", what, err)
+		p.failed(err)
+		if pause.wait(patience) != nil {
+			return err
+		}
+	}
+}
+
+// errCrash is what tests return from fault to end the publisher as a crash
+// would, between two steps.
+var errCrash = errors.New("crash")
+
+func (p *publisher) crash(step string) error {
+	if p.fault == nil {
+		return nil
+	}
+	return p.fault(step)
+}
+
+type compactRange = compact.Range
+
+var treeFactory = &compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+
+// root is that of all leaves read so far.
+func (p *publisher) root() ([32]byte, error) { return rootOf(p.tree) }
+
+func rootOf(tree *compactRange) (hash [32]byte, err error) {
+	b, err := tree.GetRootHash(nil)
+	if err != nil {
+		return hash, err
+	}
+	if tree.End() == 0 {
+		b = rfc6962.DefaultHasher.EmptyRoot()
+	}
+	copy(hash[:], b)
+	return hash, nil
+}
+
+func cloneHashes(hashes [][]byte) [][]byte { return append([][]byte(nil), hashes...) }
