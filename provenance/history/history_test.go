@@ -1,0 +1,90 @@
+package history_test
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tallyroot/tallyroot/provenance/history"
+)
+
+func example() *history.History {
+	return &history.History{
+		ID: "https://id.gs1.org/01/09506000134352/10/\"é\"", Kind: "object", LogCheckpoint: "a\nb\n",
+		Positions: []uint64{0, 1<<64 - 1},
+		Entries:   []history.Entry{{Index: 1<<64 - 1, Entry: []byte("some bytes"), Proof: [][32]byte{{1}, {2}}}, {Index: 7, Entry: []byte{0xff}}},
+		Participants: []history.History{
+			{ID: "operator", Kind: "operator", LogCheckpoint: "a\nb\n", Positions: []uint64{0}, Entries: []history.Entry{{Entry: []byte("x")}}},
+			{ID: "farm", Kind: "participant", LogCheckpoint: "a\nb\n"},
+		},
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	for _, h := range []*history.History{example(), {}} {
+		b := h.Append(nil)
+		got, err := history.Decode(b)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, b)
+		}
+		if !reflect.DeepEqual(got, h) {
+			t.Errorf("got %+v\nwant %+v", got, h)
+		}
+	}
+}
+
+func TestForm(t *testing.T) {
+	h := &history.History{ID: "urn:x:1", Kind: "object", LogCheckpoint: "c\n", Positions: []uint64{5}, Entries: []history.Entry{{Index: 5, Entry: []byte("e"), Proof: [][32]byte{{}}}}}
+	want := `{"id":"urn:x:1","kind":"object","logCheckpoint":"c\n","positions":["5"],"entries":[{"index":"5","entry":"ZQ==","proof":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}],"participants":[]}`
+	if got := string(h.Append(nil)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	good := string(example().Append(nil))
+	for _, c := range []struct{ old, new, problem string }{
+		{`{"id"`, `[{"id"`, "inside an array"},
+		{`"id":`, `"ID":`, "id is missing"},
+		{`"kind":"object"`, `"kind":0`, "kind"},
+		{`"kind":"object"`, `"kind":"object","kind":"object"`, "twice"},
+		{`"kind":"object"`, `"kind":"object","complete":true`, "other members"},
+		{`"kind":"participant"`, `"kind":"participant","participants":[]`, "participants[1]: it has other members"},
+		{`"positions":["0",`, `"positions":[0,`, "positions[0]"},
+		{`"positions":["0",`, `"positions":["00",`, "positions[0]"},
+		{`"positions":["0",`, `"positions":["+0",`, "positions[0]"},
+		{`"positions":["0",`, `"positions":["",`, "positions[0]"},
+		{`"positions":["0",`, `"positions":["18446744073709551616",`, "positions[0]"},
+		{`"index":"7"`, `"index":7`, "entries[1].index"},
+		{`"index":"7"`, `"index":"7","withheld":true`, "entries[1]: it has other members"},
+		{`"/w=="`, `"/x=="`, "entries[1].entry: it is not canonical base64"},
+		{`"/w=="`, `"/w"`, "entries[1].entry: it is not canonical base64"},
+		{`"/w=="`, `"/w==\n"`, "entries[1].entry: it is not canonical base64"},
+		{`"/w=="`, `"_w=="`, "entries[1].entry: it is not canonical base64"},
+		{`"proof":["AQ`, `"proof":["AQ==","AQ`, "entries[0].proof[0]: it has 1 bytes"},
+		{`"proof":["AQ`, `"proof":[` + strings.Repeat(`"AQ==",`, 64) + `"AQ`, "at most 64"},
+	} {
+		bad := strings.Replace(good, c.old, c.new, 1)
+		if bad == good {
+			t.Fatalf("nothing to replace: %s", c.old)
+		}
+		if _, err := history.Decode([]byte(bad)); !errors.Is(err, history.ErrMalformed) || !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s for %s: got %v, want an error about %q", c.new, c.old, err, c.problem)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(example().Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, err := history.Decode(b)
+		if err != nil {
+			return
+		}
+		again, err := history.Decode(h.Append(nil))
+		if err != nil || !reflect.DeepEqual(again, h) {
+			t.Errorf("what was read does not read back: %v", err)
+		}
+	})
+}
