@@ -42,17 +42,17 @@ type eventType struct {
 	allowed set
 }
 
-var common = setOf(fieldContext, fieldType, fieldEventTime, fieldRecordTime, fieldEventTimeZoneOffset,
+var common = setOf(fieldPersistentDisposition, fieldContext, fieldType, fieldEventTime, fieldRecordTime, fieldEventTimeZoneOffset,
 	fieldEventID, fieldCertificationInfo, fieldErrorDeclaration,
 	fieldBizStep, fieldDisposition, fieldReadPoint, fieldBizLocation, fieldBizTransactionList,
 	fieldSourceList, fieldDestinationList, fieldSensorElementList)
 
 var eventTypes = [...]eventType{
-	{ObjectEvent, common | setOf(fieldAction, fieldEPCList, fieldQuantityList, fieldPersistentDisposition, fieldILMD)},
+	{ObjectEvent, common | setOf(fieldAction, fieldEPCList, fieldQuantityList, fieldILMD)},
 	{AggregationEvent, common | setOf(fieldAction, fieldParentID, fieldChildEPCs, fieldChildQuantityList)},
 	{TransactionEvent, common | setOf(fieldAction, fieldParentID, fieldEPCList, fieldQuantityList)},
 	{TransformationEvent, common | setOf(fieldInputEPCList, fieldInputQuantityList, fieldOutputEPCList, fieldOutputQuantityList,
-		fieldTransformationID, fieldPersistentDisposition, fieldILMD)},
+		fieldTransformationID, fieldILMD)},
 	{AssociationEvent, common | setOf(fieldAction, fieldParentID, fieldChildEPCs, fieldChildQuantityList)},
 }
 

@@ -1,6 +1,7 @@
 package epcis
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -184,16 +185,16 @@ func (c *checker) identifier(v jcs.Value) {
 		return
 	}
 	id := v.Text()
-	canonical, err := gs1.Canonical(id)
+	_, warning, err := gs1.Examine(id)
 	if err != nil {
-		c.wrong(quote(id)+" is no identifier", err.Error())
-		return
-	}
-	if canonical == id && strings.HasPrefix(id, "http") && !gs1.IsGS1(id) {
-		if form := gs1.HashForm(id); form != id {
-			c.warn(quote(id)+" is no strict GS1 Digital Link, so it stands for itself and for nothing else",
-				"write "+quote(form)+" where the same thing is meant")
+		wrong, want := err.Error(), ""
+		var detail *gs1.Error
+		if errors.As(err, &detail) {
+			wrong, want = quote(id)+" "+detail.Problem, detail.Want
 		}
+		c.wrong(wrong, want)
+	} else if warning != "" {
+		c.warn(quote(id)+" "+warning, "")
 	}
 }
 
