@@ -372,6 +372,18 @@ func (p *publisher) sign(ctx context.Context, next checkpoint.Checkpoint) ([]byt
 	return signed, p.crash("cosigned")
 }
 
+// checkKey fails if the policy would refuse whatever the log signs.
+func (p *publisher) checkKey() error {
+	signed, err := checkpoint.Sign(emptyCheckpoint(p.origin), p.signer)
+	if err != nil {
+		return err
+	}
+	if _, err := p.policy.Check(signed); err != nil && !errors.Is(err, policy.ErrQuorum) {
+		return fmt.Errorf("the policy does not accept the log's own key: %w", err)
+	}
+	return nil
+}
+
 // publish does steps 5 and 6.
 func (p *publisher) publish(patience context.Context, next checkpoint.Checkpoint, signed []byte) error {
 	if err := p.crash("before publish"); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+	"github.com/tallyroot/tallyroot/trillianlog/policy"
 	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 )
 
@@ -18,6 +19,9 @@ import (
 // what any crash leaves behind; everything else stops the log.
 func (l *Log) resume(ctx context.Context) error {
 	p := l.publisher
+	if err := p.checkKey(); err != nil {
+		return err
+	}
 	published, err := l.loadPublished()
 	if err != nil {
 		return err
@@ -69,8 +73,11 @@ func (l *Log) loadPublished() (checkpoint.Checkpoint, error) {
 		return published, fmt.Errorf("the published checkpoint is of the log %q", published.Origin)
 	}
 	_, verdict := l.options.Policy.Check(signed)
-	if verdict != nil {
-		l.logger.Warn("the published checkpoint does not meet the policy; it is signed again", "error", verdict)
+	switch {
+	case errors.Is(verdict, policy.ErrQuorum): // the policy asks for more than it did
+		l.logger.Warn("the published checkpoint does not meet the policy; it is cosigned again", "error", verdict)
+	case verdict != nil:
+		return published, fmt.Errorf("the published checkpoint is not this log's: %w", verdict)
 	}
 	l.publisher.published.Store(&publication{checkpoint: published, signed: signed, verdict: verdict})
 	return published, nil
