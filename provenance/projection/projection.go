@@ -1,0 +1,212 @@
+// Package projection keeps what is computed from the log's leaves for quick
+// answers: which entries have a key, which have an event id, and the state of
+// the participants. It is a pure function of the leaves, in order; its folder
+// may be deleted and is then made again from the log.
+//
+// Nothing here is proof of anything. An answer names positions; who reads them
+// fetches the entries and proves them against a checkpoint.
+package projection
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/participant"
+)
+
+// The keys of the store: a letter and what stands beside it. Hashes are cut to
+// hashSize bytes: who reads the entries finds out if two met.
+const (
+	cursorKey    = 'c' // → u64: the position after the last one applied
+	postingKey   = 'k' // key's hash ‖ u64 position
+	eventKey     = 'e' // hash of an eventID ‖ u64 position
+	statementKey = 's' // u64 position → entry: what the participants' state is folded from
+	hashSize     = 16
+)
+
+const (
+	cacheSize    = 32 << 20
+	memTableSize = 16 << 20
+)
+
+// Projection is safe for one caller of Apply and many readers.
+type Projection struct {
+	db    *pebble.DB
+	next  atomic.Uint64
+	state *participant.State
+}
+
+// Open opens, or makes, the projection in dir.
+func Open(dir string, logger pebble.Logger) (*Projection, error) {
+	cache := pebble.NewCache(cacheSize)
+	defer cache.Unref()
+	db, err := pebble.Open(dir, &pebble.Options{
+		Cache: cache, MemTableSize: memTableSize, Logger: logger, FormatMajorVersion: pebble.FormatNewest,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the projections in %s: %w", dir, err)
+	}
+	p := &Projection{db: db, state: participant.NewState()}
+	if err := p.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("read the projections in %s (they may be deleted; they are then made again from the log): %w", dir, err), db.Close())
+	}
+	return p, nil
+}
+
+func (p *Projection) load() error {
+	value, closer, err := p.db.Get([]byte{cursorKey})
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	if len(value) != 8 {
+		return fmt.Errorf("the cursor has %d bytes, not 8", len(value))
+	}
+	p.next.Store(binary.BigEndian.Uint64(value))
+	it, err := p.db.NewIter(&pebble.IterOptions{LowerBound: []byte{statementKey}, UpperBound: []byte{statementKey + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		if len(it.Key()) != 9 {
+			return fmt.Errorf("the key %x of a statement has %d bytes, not 9", it.Key(), len(it.Key()))
+		}
+		e, err := entry.Parse(append([]byte(nil), it.Value()...))
+		if err != nil {
+			return fmt.Errorf("the statement %x: %w", it.Key(), err)
+		}
+		p.state.Apply(binary.BigEndian.Uint64(it.Key()[1:]), e)
+	}
+	return it.Error()
+}
+
+// Next is the position of the first leaf that Apply has not seen.
+func (p *Projection) Next() uint64 { return p.next.Load() }
+
+// Apply adds leaves, the first of which stands at position first; those that it
+// has seen already are passed over. It is not synced: leaves that are lost in a
+// crash come again, since the cursor is lost with them.
+func (p *Projection) Apply(ctx context.Context, first uint64, leaves [][]byte) error {
+	batch := p.db.NewBatch()
+	defer batch.Close()
+	next := p.next.Load()
+	if first > next {
+		return fmt.Errorf("the projection stands at %d and cannot go on at %d", next, first)
+	}
+	type statement struct {
+		index uint64
+		entry *entry.Entry
+	}
+	var statements []statement
+	key := make([]byte, 0, 1+hashSize+8)
+	for i, leaf := range leaves {
+		index := first + uint64(i)
+		if index < next {
+			continue
+		}
+		e, err := entry.Parse(leaf)
+		if err != nil {
+			continue // no entry of ours: it has no keys
+		}
+		for _, k := range historyindex.Keys(e) {
+			h := k.Hash()
+			key = posting(key[:0], postingKey, h[:], index)
+			if err := batch.Set(key, nil, nil); err != nil {
+				return err
+			}
+		}
+		if id, ok := e.JSON.Get("eventID"); ok {
+			h := sha256.Sum256([]byte(id.Text()))
+			key = posting(key[:0], eventKey, h[:], index)
+			if err := batch.Set(key, nil, nil); err != nil {
+				return err
+			}
+		}
+		switch e.Type() {
+		case entry.TypeGenesis, entry.TypeParticipant, entry.TypeOperator:
+			if err := batch.Set(binary.BigEndian.AppendUint64([]byte{statementKey}, index), leaf, nil); err != nil {
+				return err
+			}
+			statements = append(statements, statement{index, e})
+		}
+	}
+	end := first + uint64(len(leaves))
+	if end <= next {
+		return nil
+	}
+	if err := batch.Set([]byte{cursorKey}, binary.BigEndian.AppendUint64(nil, end), nil); err != nil {
+		return err
+	}
+	if err := batch.Commit(pebble.NoSync); err != nil {
+		return fmt.Errorf("write the projections: %w", err)
+	}
+	for _, s := range statements {
+		p.state.Apply(s.index, s.entry)
+	}
+	p.next.Store(end)
+	return nil
+}
+
+func posting(dst []byte, letter byte, hash []byte, index uint64) []byte {
+	dst = append(dst, letter)
+	dst = append(dst, hash[:hashSize]...)
+	return binary.BigEndian.AppendUint64(dst, index)
+}
+
+// State is the fold of the statements that Apply has seen.
+func (p *Projection) State() *participant.State { return p.state }
+
+// Positions gives the positions below size of the entries that have the key, in
+// rising order. A few may be there that have not: read the entry.
+func (p *Projection) Positions(key historyindex.Key, size uint64) ([]uint64, error) {
+	h := key.Hash()
+	return p.scan(postingKey, h[:], size, 0)
+}
+
+// Newest gives at most limit of them, the newest first.
+func (p *Projection) Newest(key historyindex.Key, size uint64, limit int) ([]uint64, error) {
+	h := key.Hash()
+	return p.scan(postingKey, h[:], size, limit)
+}
+
+// Events gives the positions below size of the entries with that eventID, in
+// rising order.
+func (p *Projection) Events(eventID string, size uint64) ([]uint64, error) {
+	h := sha256.Sum256([]byte(eventID))
+	return p.scan(eventKey, h[:], size, 0)
+}
+
+// scan reads the list of positions under one hash: all of them, rising, or with
+// a limit the newest ones, falling.
+func (p *Projection) scan(letter byte, hash []byte, size uint64, limit int) ([]uint64, error) {
+	it, err := p.db.NewIter(&pebble.IterOptions{LowerBound: posting(nil, letter, hash, 0), UpperBound: posting(nil, letter, hash, size)})
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	var positions []uint64
+	step, ok := it.Next, it.First
+	if limit > 0 {
+		step, ok = it.Prev, it.Last
+	}
+	for more := ok(); more && (limit == 0 || len(positions) < limit); more = step() {
+		k := it.Key()
+		positions = append(positions, binary.BigEndian.Uint64(k[len(k)-8:]))
+	}
+	return positions, it.Error()
+}
+
+// Close writes what is not on disk yet and releases the folder.
+func (p *Projection) Close() error { return p.db.Close() }

@@ -1,0 +1,282 @@
+// Package provenance is the domain: what participants say about products,
+// written into the log as signed entries and read back as histories with
+// proofs. It knows EPCIS, GS1 identifiers, participants and their keys, and
+// nothing of HTTP.
+//
+// The log is the database. A Service validates what it is given, signs it where
+// the participant sends it unsigned, and appends it; everything that it answers
+// from memory or from its projections was computed from the log's leaves, in
+// order, and can be computed again. It promises that what it acknowledged is
+// durable and covered by a published checkpoint, whose receipt it has checked
+// with the reader's own code. It never puts a clock of its own into an entry,
+// never changes the text that it was given, and never says of a history more
+// than the reader's proof shows.
+package provenance
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/tallyroot/tallyroot/provenance/credentials"
+	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/provenance/participant"
+	"github.com/tallyroot/tallyroot/provenance/projection"
+	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+	"github.com/tallyroot/tallyroot/trillianlog/datadir"
+	"github.com/tallyroot/tallyroot/trillianlog/policy"
+	"github.com/tallyroot/tallyroot/trillianlog/tiles"
+)
+
+// Config is what a Service is opened with.
+type Config struct {
+	// Dir is the data directory; it is made if it is not there.
+	Dir string
+	// Origin names the log; it stands in every entry and checkpoint.
+	Origin string
+	// Backend opens Trillian. It is called once, with the folder for the back
+	// end's own files.
+	Backend func(ctx context.Context, dir string) (trillianlog.Backend, error)
+	// Policy is the text of a C2SP tlog-policy whose quorum every published
+	// checkpoint must meet; nil means quorum none, for this log.
+	Policy []byte
+	// LastCheckpoint is the file of the last signed checkpoint; "" means
+	// last-checkpoint in Dir. It must not be restored together with the rest.
+	LastCheckpoint string
+	// MinFree is the free disk space in bytes below which nothing is taken;
+	// 0 means DefaultMinFree.
+	MinFree uint64
+	// MaxQueue bounds the leaves that wait for an index; 0 means the log's own
+	// default.
+	MaxQueue int
+	Logger   *slog.Logger     // nil: slog.Default()
+	Now      func() time.Time // nil: time.Now. For warnings and for tokens' ends, never for an entry
+}
+
+// DefaultMinFree is the free disk space that the service keeps: room for what
+// is under way, for compactions and for an operator to look around.
+const DefaultMinFree = 256 << 20
+
+// Service logs events and reads histories. It is safe for concurrent use.
+type Service struct {
+	origin      string
+	logger      *slog.Logger
+	now         func() time.Time
+	keys        *keyring
+	lock        *datadir.Dir
+	credentials credentials.Store
+	projection  *projection.Projection
+	tiles       *tiles.Store
+	log         *trillianlog.Log
+	managed     managedKeys
+
+	// order makes what is checked against the participants' state land in the
+	// log under that state: entries are checked and queued under the read lock,
+	// and a participant is marked as changing, before a statement about it is
+	// queued, under the write lock.
+	order    sync.RWMutex
+	changing map[string]bool // participants about whom a statement is under way
+
+	numbering sync.Mutex // of product and place statements
+	issuing   sync.Mutex // of tokens
+	underWay  underWay
+}
+
+// Open opens the service in its data directory, or makes a new one there: keys,
+// an empty log, Genesis as leaf 0. No other process may have the directory.
+func Open(ctx context.Context, c Config) (_ *Service, err error) {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.MinFree == 0 {
+		c.MinFree = DefaultMinFree
+	}
+	if c.LastCheckpoint == "" {
+		c.LastCheckpoint = filepath.Join(c.Dir, "last-checkpoint")
+	}
+	s := &Service{origin: c.Origin, logger: c.Logger, now: c.Now, changing: map[string]bool{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if s.lock, err = datadir.Lock(c.Dir); err != nil {
+		return nil, err
+	}
+	return s, s.open(ctx, c)
+}
+
+func (s *Service) open(ctx context.Context, c Config) (err error) {
+	// Trillian's own folder tells whether anything was ever logged here: the
+	// keys are made before it.
+	store := filepath.Join(c.Dir, "store")
+	_, statErr := os.Stat(store)
+	if s.keys, err = openKeyring(c.Dir, c.Origin, errors.Is(statErr, os.ErrNotExist)); err != nil {
+		return err
+	}
+	logKey := s.keys.log.Verifier().String()
+	trust, err := servicePolicy(c.Policy, logKey)
+	if err != nil {
+		return err
+	}
+	signer, err := s.keys.checkpointSigner()
+	if err != nil {
+		return err
+	}
+	pebbleLogger := pebbleLog{s.logger}
+	if s.credentials, err = credentials.Open(filepath.Join(c.Dir, "private"), pebbleLogger); err != nil {
+		return err
+	}
+	s.managed.store = s.credentials
+	if s.projection, err = projection.Open(filepath.Join(c.Dir, "projections"), pebbleLogger); err != nil {
+		return err
+	}
+	if s.tiles, err = tiles.Open(filepath.Join(c.Dir, "log")); err != nil {
+		return err
+	}
+	backend, err := c.Backend(ctx, store)
+	if err != nil {
+		return err
+	}
+	s.log, err = trillianlog.Open(ctx, trillianlog.Options{
+		Backend:    backend,
+		Tiles:      s.tiles,
+		Last:       trillianlog.FileLastCheckpoint(c.LastCheckpoint),
+		Origin:     c.Origin,
+		Signer:     signer,
+		Policy:     trust,
+		Projection: s.projection,
+		Void:       s.void,
+		MaxQueue:   c.MaxQueue,
+		Reserve:    freeSpace(c.Dir, c.MinFree),
+		Logger:     s.logger,
+	})
+	if err != nil {
+		return errors.Join(err, backend.Close())
+	}
+	return s.genesis(ctx)
+}
+
+// servicePolicy is the policy that the published checkpoints must meet.
+func servicePolicy(text []byte, logKey string) (*policy.Policy, error) {
+	if text == nil {
+		return policy.None(logKey)
+	}
+	p, err := policy.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("the policy: %w", err)
+	}
+	if !p.HasLog(logKey) {
+		return nil, fmt.Errorf("the policy does not name this log: add the line\n  log %s", logKey)
+	}
+	if p.NeedsWitnesses() {
+		return nil, errors.New("the policy's quorum asks for witnesses, which this version does not ask for cosignatures: nothing could ever be published under it; use a policy with \"quorum none\"")
+	}
+	return p, nil
+}
+
+// genesis makes leaf 0 of a new log, and checks that of an old one.
+func (s *Service) genesis(ctx context.Context) error {
+	want := participant.Genesis{
+		Origin:      s.origin,
+		LogKey:      s.keys.log.Verifier().String(),
+		IndexKey:    s.keys.index.Verifier().String(),
+		OperatorKey: s.keys.operator.Verifier().String(),
+		KeysVersion: 1,
+	}
+	if published, _ := s.log.Published(); published.Size > 0 {
+		return s.checkGenesis(ctx, want)
+	}
+	if err := s.log.Status().Err; err != nil {
+		return nil // the log says why it takes nothing; reads go on
+	}
+	if _, err := s.logStatement(ctx, want.JSON()); err != nil {
+		return fmt.Errorf("log the first entry: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) checkGenesis(ctx context.Context, want participant.Genesis) error {
+	b, err := s.tiles.Entry(ctx, 0)
+	if err != nil {
+		return err
+	}
+	e, err := entry.Parse(b)
+	if err != nil {
+		return fmt.Errorf("leaf 0: %w", err)
+	}
+	have, err := participant.ParseGenesis(e.JSON)
+	if err != nil {
+		return fmt.Errorf("leaf 0: %w", err)
+	}
+	if have.Origin != want.Origin || have.LogKey != want.LogKey {
+		return fmt.Errorf("leaf 0 is the beginning of the log %s with the key %s, and the key here is %s: put log.key back from a backup", have.Origin, have.LogKey, want.LogKey)
+	}
+	return nil
+}
+
+// void makes the entry that fills a hole at index (rule 8 of the log).
+func (s *Service) void(index uint64) (trillianlog.Leaf, error) {
+	return s.statementLeaf(entry.Operator, participant.Void{Number: index}.JSON(), s.keys.operator)
+}
+
+// Close lets what is under way finish, and releases the directory.
+func (s *Service) Close() error {
+	var err error
+	if s.log != nil {
+		err = errors.Join(err, s.log.Close())
+	}
+	if s.projection != nil {
+		err = errors.Join(err, s.projection.Close())
+	}
+	if s.credentials != nil {
+		err = errors.Join(err, s.credentials.Close())
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return err
+}
+
+// Origin is the log's name.
+func (s *Service) Origin() string { return s.origin }
+
+// LogKey is the verifier key of the log's checkpoints.
+func (s *Service) LogKey() string { return s.keys.log.Verifier().String() }
+
+// Published is the newest published checkpoint: what it says, and its text.
+func (s *Service) Published() (checkpoint.Checkpoint, []byte) { return s.log.Published() }
+
+// Status says whether the log takes and publishes entries, and why not.
+func (s *Service) Status() trillianlog.Status { return s.log.Status() }
+
+// Tiles are the log's static files.
+func (s *Service) Tiles() *tiles.Store { return s.tiles }
+
+// Authenticate says for whom a bearer token speaks. "" is the public.
+func (s *Service) Authenticate(token string) (Caller, error) {
+	if token == "" {
+		return Caller{}, nil
+	}
+	if subtle.ConstantTimeCompare([]byte(token), []byte(s.keys.adminToken)) == 1 {
+		return Caller{Admin: true}, nil
+	}
+	id, err := credentials.Check(s.credentials, token, s.now())
+	if err != nil {
+		return Caller{}, fmt.Errorf("%w: %w", ErrUnauthenticated, err)
+	}
+	return Caller{Participant: id}, nil
+}
