@@ -198,6 +198,29 @@ func (c *checker) identifier(v jcs.Value) {
 	}
 }
 
+// reference wants a URI that is no key of anything here; where it is a GS1
+// identifier it must be right in itself.
+func (c *checker) reference(v jcs.Value) {
+	if v.Kind() == jcs.String && isPlain(v.Text()) {
+		c.identifier(v)
+	} else {
+		c.uri(v)
+	}
+}
+
+// isPlain tells whether a URI has the form that an identifier must have:
+// printable ASCII, its scheme in lower case.
+func isPlain(s string) bool {
+	scheme := true
+	for i := range len(s) {
+		scheme = scheme && s[i] != ':'
+		if s[i] <= ' ' || s[i] >= 0x7f || scheme && s[i] >= 'A' && s[i] <= 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
 // time wants xsd:dateTimeStamp: a date and time with its offset.
 func (c *checker) time(v jcs.Value) (at moment, ok bool) {
 	const form = "write a date and time with its offset from UTC, such as 2026-04-02T09:15:00.000+02:00"

@@ -143,7 +143,7 @@ func (c *checker) location(v jcs.Value) {
 
 var bizTransactionParts = []part{
 	{"type", false, func(c *checker, v jcs.Value) { c.word(v, bizTransactionTypeValue, "type of business transaction") }},
-	{"bizTransaction", true, (*checker).identifier},
+	{"bizTransaction", true, (*checker).reference},
 }
 
 func (c *checker) bizTransaction(v jcs.Value) { c.element(v, bizTransactionParts, noOthers) }
@@ -154,14 +154,14 @@ func (c *checker) sourceDestType(v jcs.Value) {
 
 var sourceParts = []part{
 	{"type", true, (*checker).sourceDestType},
-	{"source", true, (*checker).identifier},
+	{"source", true, (*checker).reference},
 }
 
 func (c *checker) source(v jcs.Value) { c.element(v, sourceParts, noOthers) }
 
 var destinationParts = []part{
 	{"type", true, (*checker).sourceDestType},
-	{"destination", true, (*checker).identifier},
+	{"destination", true, (*checker).reference},
 }
 
 func (c *checker) destination(v jcs.Value) { c.element(v, destinationParts, noOthers) }
@@ -178,7 +178,7 @@ var sensorMetadataParts = []part{
 	{"time", false, (*checker).anyTime},
 	{"startTime", false, (*checker).anyTime},
 	{"endTime", false, (*checker).anyTime},
-	{"deviceID", false, (*checker).identifier},
+	{"deviceID", false, (*checker).reference},
 	{"deviceMetadata", false, (*checker).uri},
 	{"rawData", false, (*checker).uri},
 	{"dataProcessingMethod", false, (*checker).uri},
@@ -188,7 +188,7 @@ var sensorMetadataParts = []part{
 var sensorReportParts = []part{
 	{"type", true, func(c *checker, v jcs.Value) { c.word(v, measurementValue, "type of measurement") }},
 	{"exception", false, func(c *checker, v jcs.Value) { c.word(v, alertValue, "sensor alert") }},
-	{"deviceID", false, (*checker).identifier},
+	{"deviceID", false, (*checker).reference},
 	{"deviceMetadata", false, (*checker).uri},
 	{"rawData", false, (*checker).uri},
 	{"dataProcessingMethod", false, (*checker).uri},
