@@ -524,8 +524,14 @@ type Event struct {
 	Index uint64 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
 	// The proof that it is in the log: a c2sp.org/tlog-proof. Lists leave it out.
 	Receipt *string `protobuf:"bytes,3,opt,name=receipt,proto3,oneof" json:"receipt,omitempty"`
-	// Where else an entry has this id: other participants' events, duplicates, error declarations.
-	Others        []*Event_Place `protobuf:"bytes,4,rep,name=others,proto3" json:"others,omitempty"`
+	// Where else an entry has this id: other participants' events, duplicates, error declarations; at most 100.
+	Others []*Event_Place `protobuf:"bytes,4,rep,name=others,proto3" json:"others,omitempty"`
+	// Its `eventID`, or the identifier that a statement is about.
+	EventId string `protobuf:"bytes,5,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// SHA-256(0x00 ‖ entry), by RFC 6962.
+	LeafHash []byte `protobuf:"bytes,6,opt,name=leaf_hash,json=leafHash,proto3" json:"leaf_hash,omitempty"`
+	// The first participant in its header.
+	Participant   string `protobuf:"bytes,7,opt,name=participant,proto3" json:"participant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -586,6 +592,27 @@ func (x *Event) GetOthers() []*Event_Place {
 		return x.Others
 	}
 	return nil
+}
+
+func (x *Event) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *Event) GetLeafHash() []byte {
+	if x != nil {
+		return x.LeafHash
+	}
+	return nil
+}
+
+func (x *Event) GetParticipant() string {
+	if x != nil {
+		return x.Participant
+	}
+	return ""
 }
 
 type ListEventsRequest struct {
@@ -788,12 +815,15 @@ const file_tallyroot_v1_events_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vparticipant\x18\x02 \x01(\tR\vparticipant\x12\x19\n" +
 	"\x05index\x18\x03 \x01(\x04H\x00R\x05index\x88\x01\x01B\b\n" +
-	"\x06_index\"\xd2\x01\n" +
+	"\x06_index\"\xac\x02\n" +
 	"\x05Event\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\fR\x05entry\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x1d\n" +
 	"\areceipt\x18\x03 \x01(\tH\x00R\areceipt\x88\x01\x01\x121\n" +
-	"\x06others\x18\x04 \x03(\v2\x19.tallyroot.v1.Event.PlaceR\x06others\x1a?\n" +
+	"\x06others\x18\x04 \x03(\v2\x19.tallyroot.v1.Event.PlaceR\x06others\x12\x19\n" +
+	"\bevent_id\x18\x05 \x01(\tR\aeventId\x12\x1b\n" +
+	"\tleaf_hash\x18\x06 \x01(\fR\bleafHash\x12 \n" +
+	"\vparticipant\x18\a \x01(\tR\vparticipant\x1a?\n" +
 	"\x05Place\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12 \n" +
 	"\vparticipant\x18\x02 \x01(\tR\vparticipantB\n" +

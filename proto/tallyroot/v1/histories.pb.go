@@ -97,6 +97,106 @@ func (x *GetHistoryRequest) GetLimit() int32 {
 	return 0
 }
 
+type GetJourneyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The identifier of a thing: a GS1 Digital Link, an EPC URN, or any other URI.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetJourneyRequest) Reset() {
+	*x = GetJourneyRequest{}
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetJourneyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetJourneyRequest) ProtoMessage() {}
+
+func (x *GetJourneyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetJourneyRequest.ProtoReflect.Descriptor instead.
+func (*GetJourneyRequest) Descriptor() ([]byte, []int) {
+	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GetJourneyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// The histories of a journey.
+type Journey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order in which they were reached; then the participants' and the operator's.
+	Histories []*History `protobuf:"bytes,1,rep,name=histories,proto3" json:"histories,omitempty"`
+	// Identifiers at which a limit was met.
+	NotFollowed   []string `protobuf:"bytes,2,rep,name=not_followed,json=notFollowed,proto3" json:"not_followed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Journey) Reset() {
+	*x = Journey{}
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Journey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Journey) ProtoMessage() {}
+
+func (x *Journey) ProtoReflect() protoreflect.Message {
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Journey.ProtoReflect.Descriptor instead.
+func (*Journey) Descriptor() ([]byte, []int) {
+	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Journey) GetHistories() []*History {
+	if x != nil {
+		return x.Histories
+	}
+	return nil
+}
+
+func (x *Journey) GetNotFollowed() []string {
+	if x != nil {
+		return x.NotFollowed
+	}
+	return nil
+}
+
 // All that the log holds under one kind and identifier, with what is needed to check it.
 type History struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -127,7 +227,7 @@ type History struct {
 
 func (x *History) Reset() {
 	*x = History{}
-	mi := &file_tallyroot_v1_histories_proto_msgTypes[1]
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -139,7 +239,7 @@ func (x *History) String() string {
 func (*History) ProtoMessage() {}
 
 func (x *History) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_histories_proto_msgTypes[1]
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -152,7 +252,7 @@ func (x *History) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use History.ProtoReflect.Descriptor instead.
 func (*History) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{1}
+	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *History) GetId() string {
@@ -240,7 +340,7 @@ type History_Entry struct {
 
 func (x *History_Entry) Reset() {
 	*x = History_Entry{}
-	mi := &file_tallyroot_v1_histories_proto_msgTypes[2]
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -252,7 +352,7 @@ func (x *History_Entry) String() string {
 func (*History_Entry) ProtoMessage() {}
 
 func (x *History_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_histories_proto_msgTypes[2]
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -265,7 +365,7 @@ func (x *History_Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use History_Entry.ProtoReflect.Descriptor instead.
 func (*History_Entry) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{1, 0}
+	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{3, 0}
 }
 
 func (x *History_Entry) GetIndex() uint64 {
@@ -306,7 +406,7 @@ type History_MapProof struct {
 
 func (x *History_MapProof) Reset() {
 	*x = History_MapProof{}
-	mi := &file_tallyroot_v1_histories_proto_msgTypes[3]
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -318,7 +418,7 @@ func (x *History_MapProof) String() string {
 func (*History_MapProof) ProtoMessage() {}
 
 func (x *History_MapProof) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_histories_proto_msgTypes[3]
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -331,7 +431,7 @@ func (x *History_MapProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use History_MapProof.ProtoReflect.Descriptor instead.
 func (*History_MapProof) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{1, 1}
+	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{3, 1}
 }
 
 func (x *History_MapProof) GetPresent() bool {
@@ -375,7 +475,7 @@ type History_MapProof_Step struct {
 
 func (x *History_MapProof_Step) Reset() {
 	*x = History_MapProof_Step{}
-	mi := &file_tallyroot_v1_histories_proto_msgTypes[4]
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +487,7 @@ func (x *History_MapProof_Step) String() string {
 func (*History_MapProof_Step) ProtoMessage() {}
 
 func (x *History_MapProof_Step) ProtoReflect() protoreflect.Message {
-	mi := &file_tallyroot_v1_histories_proto_msgTypes[4]
+	mi := &file_tallyroot_v1_histories_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +500,7 @@ func (x *History_MapProof_Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use History_MapProof_Step.ProtoReflect.Descriptor instead.
 func (*History_MapProof_Step) Descriptor() ([]byte, []int) {
-	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{1, 1, 0}
+	return file_tallyroot_v1_histories_proto_rawDescGZIP(), []int{3, 1, 0}
 }
 
 func (x *History_MapProof_Step) GetBit() uint32 {
@@ -426,7 +526,12 @@ const file_tallyroot_v1_histories_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\x04R\x06offset\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\x05R\x05limit\"\xbb\x05\n" +
+	"\x05limit\x18\x04 \x01(\x05R\x05limit\"#\n" +
+	"\x11GetJourneyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"a\n" +
+	"\aJourney\x123\n" +
+	"\thistories\x18\x01 \x03(\v2\x15.tallyroot.v1.HistoryR\thistories\x12!\n" +
+	"\fnot_followed\x18\x02 \x03(\tR\vnotFollowed\"\xbb\x05\n" +
 	"\aHistory\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12.\n" +
@@ -454,10 +559,12 @@ const file_tallyroot_v1_histories_proto_rawDesc = "" +
 	"\x03bit\x18\x01 \x01(\rR\x03bit\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hashB\x13\n" +
 	"\x11_index_checkpointB\r\n" +
-	"\v_index_leaf2k\n" +
+	"\v_index_leaf2\xc6\x01\n" +
 	"\x0eHistoryService\x12Y\n" +
 	"\n" +
-	"GetHistory\x12\x1f.tallyroot.v1.GetHistoryRequest\x1a\x15.tallyroot.v1.History\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/historyB?Z=github.com/tallyroot/tallyroot/proto/tallyroot/v1;tallyrootv1b\x06proto3"
+	"GetHistory\x12\x1f.tallyroot.v1.GetHistoryRequest\x1a\x15.tallyroot.v1.History\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/history\x12Y\n" +
+	"\n" +
+	"GetJourney\x12\x1f.tallyroot.v1.GetJourneyRequest\x1a\x15.tallyroot.v1.Journey\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/journeyB?Z=github.com/tallyroot/tallyroot/proto/tallyroot/v1;tallyrootv1b\x06proto3"
 
 var (
 	file_tallyroot_v1_histories_proto_rawDescOnce sync.Once
@@ -471,26 +578,31 @@ func file_tallyroot_v1_histories_proto_rawDescGZIP() []byte {
 	return file_tallyroot_v1_histories_proto_rawDescData
 }
 
-var file_tallyroot_v1_histories_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_tallyroot_v1_histories_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_tallyroot_v1_histories_proto_goTypes = []any{
 	(*GetHistoryRequest)(nil),     // 0: tallyroot.v1.GetHistoryRequest
-	(*History)(nil),               // 1: tallyroot.v1.History
-	(*History_Entry)(nil),         // 2: tallyroot.v1.History.Entry
-	(*History_MapProof)(nil),      // 3: tallyroot.v1.History.MapProof
-	(*History_MapProof_Step)(nil), // 4: tallyroot.v1.History.MapProof.Step
+	(*GetJourneyRequest)(nil),     // 1: tallyroot.v1.GetJourneyRequest
+	(*Journey)(nil),               // 2: tallyroot.v1.Journey
+	(*History)(nil),               // 3: tallyroot.v1.History
+	(*History_Entry)(nil),         // 4: tallyroot.v1.History.Entry
+	(*History_MapProof)(nil),      // 5: tallyroot.v1.History.MapProof
+	(*History_MapProof_Step)(nil), // 6: tallyroot.v1.History.MapProof.Step
 }
 var file_tallyroot_v1_histories_proto_depIdxs = []int32{
-	3, // 0: tallyroot.v1.History.map_proof:type_name -> tallyroot.v1.History.MapProof
-	2, // 1: tallyroot.v1.History.entries:type_name -> tallyroot.v1.History.Entry
-	1, // 2: tallyroot.v1.History.participants:type_name -> tallyroot.v1.History
-	4, // 3: tallyroot.v1.History.MapProof.path:type_name -> tallyroot.v1.History.MapProof.Step
-	0, // 4: tallyroot.v1.HistoryService.GetHistory:input_type -> tallyroot.v1.GetHistoryRequest
-	1, // 5: tallyroot.v1.HistoryService.GetHistory:output_type -> tallyroot.v1.History
-	5, // [5:6] is the sub-list for method output_type
-	4, // [4:5] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	3, // 0: tallyroot.v1.Journey.histories:type_name -> tallyroot.v1.History
+	5, // 1: tallyroot.v1.History.map_proof:type_name -> tallyroot.v1.History.MapProof
+	4, // 2: tallyroot.v1.History.entries:type_name -> tallyroot.v1.History.Entry
+	3, // 3: tallyroot.v1.History.participants:type_name -> tallyroot.v1.History
+	6, // 4: tallyroot.v1.History.MapProof.path:type_name -> tallyroot.v1.History.MapProof.Step
+	0, // 5: tallyroot.v1.HistoryService.GetHistory:input_type -> tallyroot.v1.GetHistoryRequest
+	1, // 6: tallyroot.v1.HistoryService.GetJourney:input_type -> tallyroot.v1.GetJourneyRequest
+	3, // 7: tallyroot.v1.HistoryService.GetHistory:output_type -> tallyroot.v1.History
+	2, // 8: tallyroot.v1.HistoryService.GetJourney:output_type -> tallyroot.v1.Journey
+	7, // [7:9] is the sub-list for method output_type
+	5, // [5:7] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_tallyroot_v1_histories_proto_init() }
@@ -498,14 +610,14 @@ func file_tallyroot_v1_histories_proto_init() {
 	if File_tallyroot_v1_histories_proto != nil {
 		return
 	}
-	file_tallyroot_v1_histories_proto_msgTypes[1].OneofWrappers = []any{}
+	file_tallyroot_v1_histories_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tallyroot_v1_histories_proto_rawDesc), len(file_tallyroot_v1_histories_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

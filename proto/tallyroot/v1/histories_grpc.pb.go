@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	HistoryService_GetHistory_FullMethodName = "/tallyroot.v1.HistoryService/GetHistory"
+	HistoryService_GetJourney_FullMethodName = "/tallyroot.v1.HistoryService/GetJourney"
 )
 
 // HistoryServiceClient is the client API for HistoryService service.
@@ -36,6 +37,13 @@ type HistoryServiceClient interface {
 	//
 	// `positions` is the whole list; above 1,000 positions `entries` is the slice that `offset` and `limit` name.
 	GetHistory(ctx context.Context, in *GetHistoryRequest, opts ...grpc.CallOption) (*History, error)
+	// Read the histories of a journey.
+	//
+	// What the log says of one thing, of its lot, of what it was packed in and of what it was made from: each as a
+	// history, all at one checkpoint. Each participant's history stands once, among the others, and no history has
+	// `participants` of its own. Which steps belong to the journey, and when, the reader works out from the entries.
+	// At most 256 histories and 8 MiB of entries: the identifiers that lie beyond are named in `notFollowed`.
+	GetJourney(ctx context.Context, in *GetJourneyRequest, opts ...grpc.CallOption) (*Journey, error)
 }
 
 type historyServiceClient struct {
@@ -56,6 +64,16 @@ func (c *historyServiceClient) GetHistory(ctx context.Context, in *GetHistoryReq
 	return out, nil
 }
 
+func (c *historyServiceClient) GetJourney(ctx context.Context, in *GetJourneyRequest, opts ...grpc.CallOption) (*Journey, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Journey)
+	err := c.cc.Invoke(ctx, HistoryService_GetJourney_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HistoryServiceServer is the server API for HistoryService service.
 // All implementations must embed UnimplementedHistoryServiceServer
 // for forward compatibility.
@@ -70,6 +88,13 @@ type HistoryServiceServer interface {
 	//
 	// `positions` is the whole list; above 1,000 positions `entries` is the slice that `offset` and `limit` name.
 	GetHistory(context.Context, *GetHistoryRequest) (*History, error)
+	// Read the histories of a journey.
+	//
+	// What the log says of one thing, of its lot, of what it was packed in and of what it was made from: each as a
+	// history, all at one checkpoint. Each participant's history stands once, among the others, and no history has
+	// `participants` of its own. Which steps belong to the journey, and when, the reader works out from the entries.
+	// At most 256 histories and 8 MiB of entries: the identifiers that lie beyond are named in `notFollowed`.
+	GetJourney(context.Context, *GetJourneyRequest) (*Journey, error)
 	mustEmbedUnimplementedHistoryServiceServer()
 }
 
@@ -82,6 +107,9 @@ type UnimplementedHistoryServiceServer struct{}
 
 func (UnimplementedHistoryServiceServer) GetHistory(context.Context, *GetHistoryRequest) (*History, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetHistory not implemented")
+}
+func (UnimplementedHistoryServiceServer) GetJourney(context.Context, *GetJourneyRequest) (*Journey, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetJourney not implemented")
 }
 func (UnimplementedHistoryServiceServer) mustEmbedUnimplementedHistoryServiceServer() {}
 func (UnimplementedHistoryServiceServer) testEmbeddedByValue()                        {}
@@ -122,6 +150,24 @@ func _HistoryService_GetHistory_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _HistoryService_GetJourney_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetJourneyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HistoryServiceServer).GetJourney(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HistoryService_GetJourney_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HistoryServiceServer).GetJourney(ctx, req.(*GetJourneyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // HistoryService_ServiceDesc is the grpc.ServiceDesc for HistoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -132,6 +178,10 @@ var HistoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetHistory",
 			Handler:    _HistoryService_GetHistory_Handler,
+		},
+		{
+			MethodName: "GetJourney",
+			Handler:    _HistoryService_GetJourney_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -32,7 +32,7 @@ type Participant struct {
 	Number uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	// Its name.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// `active` or `disabled`.
+	// `active`, or `disabled` with all its rights ended.
 	State string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	// What it may describe: GS1 prefixes like `0950600`, identifiers, and beginnings of URIs.
 	Grants []string `protobuf:"bytes,5,rep,name=grants,proto3" json:"grants,omitempty"`
@@ -223,7 +223,13 @@ type AddParticipantRequest struct {
 	// What it may describe: GS1 prefixes like `0950600`, identifiers, and beginnings of URIs.
 	Grants []string `protobuf:"bytes,3,rep,name=grants,proto3" json:"grants,omitempty"`
 	// When its first token expires. Absent: never.
-	TokenExpires  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=token_expires,json=tokenExpires,proto3" json:"token_expires,omitempty"`
+	TokenExpires *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=token_expires,json=tokenExpires,proto3" json:"token_expires,omitempty"`
+	// Verifier keys that the participant holds itself. With them the service makes no key for it: everything that it logs
+	// is signed on its side, and sent as `application/vnd.tallyroot.entry`.
+	OwnKeys []string `protobuf:"bytes,5,rep,name=own_keys,json=ownKeys,proto3" json:"own_keys,omitempty"`
+	// For each own key, in the same order, its signature over the participant's statement: it shows that the participant
+	// holds the key.
+	Proofs        []string `protobuf:"bytes,6,rep,name=proofs,proto3" json:"proofs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -282,6 +288,20 @@ func (x *AddParticipantRequest) GetGrants() []string {
 func (x *AddParticipantRequest) GetTokenExpires() *timestamppb.Timestamp {
 	if x != nil {
 		return x.TokenExpires
+	}
+	return nil
+}
+
+func (x *AddParticipantRequest) GetOwnKeys() []string {
+	if x != nil {
+		return x.OwnKeys
+	}
+	return nil
+}
+
+func (x *AddParticipantRequest) GetProofs() []string {
+	if x != nil {
+		return x.Proofs
 	}
 	return nil
 }
@@ -656,12 +676,14 @@ const file_tallyroot_v1_participants_proto_rawDesc = "" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x124\n" +
 	"\acreated\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x124\n" +
 	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x124\n" +
-	"\arevoked\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\arevoked\"\x94\x01\n" +
+	"\arevoked\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\arevoked\"\xc7\x01\n" +
 	"\x15AddParticipantRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
 	"\x06grants\x18\x03 \x03(\tR\x06grants\x12?\n" +
-	"\rtoken_expires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\ftokenExpires\"k\n" +
+	"\rtoken_expires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\ftokenExpires\x12\x19\n" +
+	"\bown_keys\x18\x05 \x03(\tR\aownKeys\x12\x16\n" +
+	"\x06proofs\x18\x06 \x03(\tR\x06proofs\"k\n" +
 	"\x16AddParticipantResponse\x12;\n" +
 	"\vparticipant\x18\x01 \x01(\v2\x19.tallyroot.v1.ParticipantR\vparticipant\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\"\x19\n" +

@@ -1,0 +1,51 @@
+package gateway
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// logFiles serves the log's static files (c2sp.org/tlog-tiles) under /log/.
+// Full tiles and bundles never change. A checkpoint is asked for anew each
+// time, and a partial tile soon has more in it.
+func (s *Server) logFiles(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.Path, "/log/")
+	data, immutable, err := s.service.Tiles().File(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		w.Header().Set("Cache-Control", "no-store")
+		s.writeProblem(w, r, problem(codes.NotFound, "the log has no such file; it has checkpoint, tile/LEVEL/INDEX and tile/entries/INDEX, for what the checkpoint covers"))
+		return
+	case err != nil:
+		s.writeProblem(w, r, statusOf(fail(r.Context(), err)))
+		return
+	}
+	h := w.Header()
+	switch {
+	case path == "checkpoint":
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		h.Set("Cache-Control", "no-cache")
+	case immutable:
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	default:
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set("Cache-Control", "public, max-age=60")
+	}
+	serveBytes(w, r, data)
+}
+
+// serveBytes answers with data, whole or in part, or with 304.
+func serveBytes(w http.ResponseWriter, r *http.Request, data []byte) {
+	sum := sha256.Sum256(data)
+	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+}
