@@ -31,6 +31,7 @@ func newApp() *cli.App {
 			eventCommand(),
 			historyCommand(),
 			verifyCommand(),
+			idCommand(),
 			qrCommand(),
 		},
 		HideHelpCommand: true,

@@ -108,8 +108,8 @@ func FuzzURN(f *testing.F) {
 		if c, err := Canonical(id); err != nil || c != l.Canonical() {
 			t.Fatalf("Canonical(%q) = %q, %v, want %q", id, c, err, l.Canonical())
 		}
-		company, _, _ := strings.Cut(id[strings.LastIndexByte(id[:strings.IndexByte(id, '.')], ':')+1:], ".")
-		urn, err := l.URN(len(company))
+
+		urn, err := l.URN(CompanyPrefixLength(id))
 		if err != nil {
 			t.Fatalf("%q gave %q, which has no URN: %v", id, l.Canonical(), err)
 		}

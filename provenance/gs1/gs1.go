@@ -90,7 +90,7 @@ func Examine(id string) (canonical, warning string, err error) {
 			}
 			return string(c), "", nil
 		}
-		if p.claims() {
+		if p.claims(id) {
 			return "", "", e.of(id)
 		}
 		warning = p.warning(id)

@@ -72,14 +72,9 @@ func inURI(c byte) bool {
 	return unreserved(c) || strings.IndexByte(":/?#[]@!$&'()*+,;=%", c) >= 0
 }
 
-// stemPath splits a URI into what stands before the path, the path, and the query.
-func stemPath(uri string) (stem, path, query string, e *Error) {
-	for i := 0; i < len(uri); i++ {
-		if !inURI(uri[i]) {
-			return "", "", "", &Error{Problem: "holds " + quote(uri[i:i+1]) + " at byte " + itoa(i),
-				Want: "in a URI it is written as % and two hexadecimal digits"}
-		}
-	}
+// stemPath splits a URI into what stands before the path, the path, and the query. It gives them
+// also with the error that a character is not allowed.
+func stemPath(uri string) (domain, path, query string, e *Error) {
 	start := schemeEnd(uri)
 	if start == 0 {
 		return "", "", "", &Error{Problem: "is not a Digital Link", Want: "it begins with https:// or http://, in one case"}
@@ -94,27 +89,32 @@ func stemPath(uri string) (stem, path, query string, e *Error) {
 			return "", "", "", &Error{Problem: "has " + quote(uri[i:i+1]) + " in its domain", Want: "a domain has letters, digits, hyphens and dots"}
 		}
 	}
-	path = uri[slash:]
+	domain, path = uri[:slash], uri[slash:]
 	if i := strings.IndexByte(path, '#'); i >= 0 {
 		path = path[:i]
 	}
 	if i := strings.IndexByte(path, '?'); i >= 0 {
 		path, query = path[:i], path[i+1:]
 	}
-	return uri[:slash], path, query, nil
+	for i := 0; i < len(uri); i++ {
+		if !inURI(uri[i]) {
+			return domain, path, query, &Error{Problem: "holds " + quote(uri[i:i+1]) + " at byte " + itoa(i),
+				Want: "in a URI it is written as % and two hexadecimal digits"}
+		}
+	}
+	return domain, path, query, nil
 }
 
 func (p *parsed) parse(uri string, o *Options) *Error {
 	domain, path, query, e := stemPath(uri)
+	at := p.findKey(strings.TrimSuffix(path, "/"), o)
 	if e != nil {
 		return e
 	}
-	trailing := len(path) > 1 && path[len(path)-1] == '/'
-	at := p.findKey(strings.TrimSuffix(path, "/"), o)
 	if at < 0 {
 		return &Error{Problem: "has no GS1 key in its path", Want: "a Digital Link is like https://id.gs1.org/01/09506000134352"}
 	}
-	if trailing {
+	if path[len(path)-1] == '/' {
 		return &Error{Problem: "ends in a slash", Want: "the last value of the path ends it"}
 	}
 	p.stem = uri[:len(domain)+at]
@@ -281,7 +281,7 @@ func (p *parsed) belongsInPath(ai string) bool {
 // claims says of a link that could not be read whether it can only have been meant as a Digital
 // Link: its key's value has the right form, or it stands at id.gs1.org. Other paths that happen to
 // have a segment like an AI are ordinary URIs.
-func (p *parsed) claims() bool {
+func (p *parsed) claims(uri string) bool {
 	if p.key == nil {
 		return false
 	}
@@ -292,7 +292,7 @@ func (p *parsed) claims() bool {
 	if ok && p.key.shaped(value) && begins4(p.key, value) {
 		return true
 	}
-	return p.stem == Stem || p.stem == "http://id.gs1.org"
+	return strings.HasPrefix(uri, Stem+"/") || strings.HasPrefix(uri, "http://id.gs1.org/")
 }
 
 // begins4 says whether a value begins as a company prefix must, where its AI asks for one.

@@ -330,6 +330,16 @@ func (l Link) URN(companyPrefixLength int) (string, error) {
 	return string(dst), nil
 }
 
+// CompanyPrefixLength gives how many digits the company prefix of an EPC URN has, 0 when the text
+// is no EPC URN of a GS1 key.
+func CompanyPrefixLength(id string) int {
+	u, e := parseURN(id)
+	if e != nil {
+		return 0
+	}
+	return len(u.company)
+}
+
 func checkURN(id string) *Error {
 	_, e := parseURN(id)
 	return e
