@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tallyroot": main})
+}
+
+// TestScripts drives the real program: testdata/script has one file for each
+// thing that it can do.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			for _, name := range []string{"TALLYROOT_SERVER", "TALLYROOT_TOKEN"} {
+				env.Setenv(name, "")
+			}
+			env.Values[serversKey{}] = make(map[string]*exec.Cmd)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve":       startServer,
+			"kill":        endServer,
+			"setenv-json": setenvJSON,
+			"mode":        checkMode,
+		},
+	})
+}
+
+type serversKey struct{}
+
+// patience bounds how long a script waits for a server; it only ends a test that
+// has failed.
+const patience = 2 * time.Minute
+
+// startServer is `serve NAME [FLAG…]`: it runs `tallyroot serve` on a free port
+// with its data in the folder NAME, and sets $NAME to its address once it says
+// that it listens.
+func startServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: serve NAME [FLAG…]")
+	}
+	name := args[0]
+	flags := append([]string{"serve", "--data", ts.MkAbs(name), "--listen", "127.0.0.1:0",
+		"--origin", name + ".example/log", "--policy", "none"}, args[1:]...)
+	cmd := exec.Command("tallyroot", flags...)
+	cmd.Dir = ts.MkAbs(".")
+	logs, err := os.OpenFile(ts.MkAbs(name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	ts.Check(err)
+	cmd.Stderr = logs
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	servers := ts.Value(serversKey{}).(map[string]*exec.Cmd)
+	servers[name] = cmd
+	ts.Defer(func() {
+		if servers[name] == cmd {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+		logs.Close()
+	})
+	line := make(chan string, 1)
+	go func() {
+		s := bufio.NewScanner(stdout)
+		s.Scan()
+		line <- s.Text()
+		_, _ = io.Copy(io.Discard, stdout)
+	}()
+	select {
+	case text := <-line:
+		url, ok := strings.CutPrefix(text, "listening on ")
+		if !ok {
+			said, _ := os.ReadFile(logs.Name())
+			ts.Fatalf("the server said %q instead of where it listens; on standard error: %s", text, said)
+		}
+		ts.Setenv(name, url)
+	case <-time.After(patience):
+		ts.Fatalf("the server did not listen within %v", patience)
+	}
+}
+
+// endServer is `kill NAME [TERM|KILL]`: it ends a server. After TERM the exit
+// code has to be 0.
+func endServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: kill NAME [TERM|KILL]")
+	}
+	servers := ts.Value(serversKey{}).(map[string]*exec.Cmd)
+	cmd := servers[args[0]]
+	if cmd == nil {
+		ts.Fatalf("no server is named %s", args[0])
+	}
+	sig := syscall.SIGTERM
+	if len(args) > 1 && args[1] == "KILL" {
+		sig = syscall.SIGKILL
+	}
+	ts.Check(cmd.Process.Signal(sig))
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		delete(servers, args[0])
+		if sig == syscall.SIGTERM && err != nil {
+			said, _ := os.ReadFile(ts.MkAbs(args[0] + ".log"))
+			ts.Fatalf("the server ended with %v; on standard error: %s", err, said)
+		}
+	case <-time.After(patience):
+		ts.Fatalf("the server did not end within %v", patience)
+	}
+}
+
+// setenvJSON is `setenv-json NAME FILE MEMBER`: it sets $NAME to a member of the
+// JSON object in FILE, and fails if that is not a string.
+func setenvJSON(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: setenv-json NAME FILE MEMBER")
+	}
+	text, err := memberOf(ts.ReadFile(args[1]), args[2])
+	ts.Check(err)
+	ts.Setenv(args[0], text)
+}
+
+// checkMode is `mode FILE OCTAL`.
+func checkMode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode FILE OCTAL")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if have := fmt.Sprintf("%04o", info.Mode().Perm()); have != args[1] {
+		ts.Fatalf("%s has mode %s, not %s", filepath.Base(args[0]), have, args[1])
+	}
+}

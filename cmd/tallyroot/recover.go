@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+	"github.com/tallyroot/tallyroot/trillianlog/datadir"
+	"github.com/tallyroot/tallyroot/trillianlog/embedded"
+	"github.com/tallyroot/tallyroot/trillianlog/tiles"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/mod/sumdb/note"
+)
+
+func recoverCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "recover",
+		Usage: "start again after the last signed checkpoint was lost",
+		Description: "A log never signs two histories: it remembers the last checkpoint that it signed in a\n" +
+			"file of its own, and without that file it refuses to start. This reads every leaf, compares\n" +
+			"with the published checkpoint and with those that others hold, and writes the largest of\n" +
+			"them into the file. It changes nothing else.\n\n" +
+			"Give with --checkpoint what others saw: each witness's newest checkpoint of this log, and\n" +
+			"any that a reader saved. What was signed after the largest of them and seen by somebody\n" +
+			"else cannot be known, and would contradict what the log signs next.\n\n" +
+			"Examples:\n" +
+			"  tallyroot recover --data /var/lib/tallyroot\n" +
+			"  tallyroot recover --data /var/lib/tallyroot --checkpoint witness-1.txt --checkpoint witness-2.txt",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "data", Usage: "the `DIRECTORY` of the log's data", TakesFile: true},
+			&cli.StringFlag{Name: "last-checkpoint", Usage: "keep the last signed checkpoint in `FILE`; by default last-checkpoint in --data", TakesFile: true},
+			&cli.StringSliceFlag{Name: "checkpoint", Usage: "a signed checkpoint that somebody else holds, in `FILE`; may be repeated", TakesFile: true},
+			jsonFlag(),
+		},
+		Action: recoverLog,
+	}
+}
+
+func recoverLog(c *cli.Context) (err error) {
+	if _, err := arguments(c); err != nil {
+		return err
+	}
+	dir := c.String("data")
+	if dir == "" {
+		return usagef("tallyroot recover needs --data DIRECTORY: where the log's data lies")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "store")); err != nil {
+		return fmt.Errorf("there is no log in %s: %w", dir, err)
+	}
+	var seen [][]byte
+	for _, file := range c.StringSlice("checkpoint") {
+		text, err := readSmallFile(file, 1<<20)
+		if err != nil {
+			return err
+		}
+		seen = append(seen, text)
+	}
+	last := c.String("last-checkpoint")
+	if last == "" {
+		last = filepath.Join(dir, "last-checkpoint")
+	}
+	lock, err := datadir.Lock(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	at, err := recoverFrom(c.Context, dir, last, seen)
+	if errors.Is(err, trillianlog.ErrNothingToRecover) {
+		return fmt.Errorf("%w; `tallyroot serve` can start", err)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(os.Stdout, struct {
+			Origin string `json:"origin"`
+			Size   uint64 `json:"size,string"`
+			Root   []byte `json:"root"`
+		}{at.Origin, at.Size, at.Root[:]})
+	}
+	fmt.Printf("%s holds the checkpoint of %s at size %d again; all leaves agree with it\n", last, at.Origin, at.Size)
+	if len(seen) == 0 {
+		fmt.Fprintln(os.Stderr, "No checkpoint that somebody else holds was compared: that nothing later was signed is not known.")
+	}
+	return nil
+}
+
+func recoverFrom(ctx context.Context, dir, last string, seen [][]byte) (at checkpoint.Checkpoint, err error) {
+	text, err := readSmallFile(filepath.Join(dir, "log.vkey"), 1<<12)
+	if err != nil {
+		return at, err
+	}
+	key, err := note.NewVerifier(strings.TrimSpace(string(text)))
+	if err != nil {
+		return at, fmt.Errorf("%s: %w", filepath.Join(dir, "log.vkey"), err)
+	}
+	backend, err := embedded.Open(ctx, filepath.Join(dir, "store"), embedded.Options{})
+	if err != nil {
+		return at, err
+	}
+	defer func() { err = errors.Join(err, backend.Close()) }()
+	published, err := tiles.Open(filepath.Join(dir, "log"))
+	if err != nil {
+		return at, err
+	}
+	return trillianlog.Recover(ctx, trillianlog.Recovery{
+		Backend: backend, Tiles: published, Last: trillianlog.FileLastCheckpoint(last),
+		Origin: key.Name(), LogKeys: []note.Verifier{key}, Seen: seen,
+	})
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/tallyroot/tallyroot/gateway"
+	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/trillianlog"
+)
+
+// A serverConfig says what openServer opens.
+type serverConfig struct {
+	Log       provenance.Config
+	Listen    string
+	PublicURL string // without a slash at its end; "" is the address that is listened at
+	TLS       *tls.Config
+	Limits    gateway.Limits
+	Ready     func() error // reasons of its own for not being ready; may be nil
+}
+
+// A server is the whole service in this process: the log and its gateway, on a
+// port that takes connections once Run is called.
+type server struct {
+	Service *provenance.Service
+	// PublicURL is where shoppers reach it.
+	PublicURL string
+	gateway   *gateway.Server
+	listener  net.Listener
+	tls       bool
+}
+
+// openServer takes the port, then opens the log: whoever has the port has told
+// everybody else so before a minute is spent.
+func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen at %s: %w; say another address with --listen HOST:PORT", c.Listen, err)
+	}
+	s := &server{listener: listener, tls: c.TLS != nil, PublicURL: c.PublicURL}
+	if s.PublicURL == "" {
+		s.PublicURL = s.URL()
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.Service, err = provenance.Open(ctx, c.Log); err != nil {
+		return nil, explainOpen(err, c.Log.Dir)
+	}
+	s.gateway, err = gateway.New(gateway.Options{
+		Service: s.Service, Ready: c.Ready, TLS: c.TLS, Logger: c.Log.Logger, Limits: c.Limits,
+	})
+	return s, err
+}
+
+// URL is where the server listens. A wildcard address is shown as this machine.
+func (s *server) URL() string {
+	address := s.listener.Addr().(*net.TCPAddr)
+	host := address.IP.String()
+	if address.IP.IsUnspecified() {
+		host = "localhost"
+	}
+	scheme := "http"
+	if s.tls {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, fmt.Sprint(address.Port))
+}
+
+// Run serves until ctx ends, lets what is under way finish, and closes the log.
+func (s *server) Run(ctx context.Context) error {
+	return errors.Join(s.gateway.Serve(ctx, s.listener), s.close())
+}
+
+func (s *server) close() error {
+	err := s.listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	if s.Service != nil {
+		err = errors.Join(err, s.Service.Close())
+	}
+	return err
+}
+
+// explainOpen adds what to do to an error that has a command of its own.
+func explainOpen(err error, dir string) error {
+	if errors.Is(err, trillianlog.ErrNoLastCheckpoint) {
+		return fmt.Errorf("%w, and the log in %s is not empty: without it nobody can tell whether the log was put back to an older state. "+
+			"Put the file back, or name its place with --last-checkpoint; if it is lost, `tallyroot recover --data %s` starts again from what is published", err, dir, dir)
+	}
+	return err
+}
