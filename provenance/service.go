@@ -87,6 +87,9 @@ type Service struct {
 	numbering sync.Mutex // of product and place statements
 	issuing   sync.Mutex // of tokens
 	underWay  underWay
+
+	closing sync.Once
+	closed  error
 }
 
 // Open opens the service in its data directory, or makes a new one there: keys,
@@ -233,11 +236,19 @@ func (s *Service) void(index uint64) (trillianlog.Leaf, error) {
 	return s.statementLeaf(entry.Operator, participant.Void{Number: index}.JSON(), s.keys.operator)
 }
 
-// Close lets what is under way finish, and releases the directory.
+// Close lets what is under way finish, and releases the directory. A second call
+// does nothing.
 func (s *Service) Close() error {
-	var err error
+	s.closing.Do(func() { s.closed = s.close() })
+	return s.closed
+}
+
+func (s *Service) close() (err error) {
 	if s.log != nil {
 		err = errors.Join(err, s.log.Close())
+	}
+	if s.tiles != nil {
+		err = errors.Join(err, s.tiles.Close())
 	}
 	if s.projection != nil {
 		err = errors.Join(err, s.projection.Close())
