@@ -73,6 +73,7 @@ func eventCommand() *cli.Command {
 				),
 				Action: eventWithdraw,
 			},
+			eventHashCommand(),
 		},
 	}
 }
