@@ -1,0 +1,67 @@
+package verify
+
+import (
+	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/provenance/epcis"
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/participant"
+)
+
+// relate says what the authenticated entries make of one another: duplicates,
+// withdrawals, and the effect of statements. An unauthenticated entry takes no
+// part in it.
+func (c *check) relate() {
+	v := c.verdict
+	if v.Key.Kind == historyindex.Master && v.First == 0 {
+		v.Master = new(participant.Master)
+	}
+	seen := make(map[[32]byte]*Judged, len(v.Entries)) // by identity, the first one
+	for i := range v.Entries {
+		j := &v.Entries[i]
+		if effect, ok := c.effects[j.Index]; ok {
+			j.Effect = &effect
+		}
+		if j.Signature != nil {
+			continue
+		}
+		if identity, err := entry.Identity(j.Entry.Participants[0], j.Entry.JSON); err == nil {
+			if first := seen[identity]; first != nil {
+				j.DuplicateOf = &first.Index
+				continue
+			}
+			seen[identity] = j
+		}
+		if v.Master != nil {
+			effect := v.Master.ApplyVerified(v.Key.Identifier, j.Index, j.Entry, v.State)
+			j.Effect = &effect
+		}
+	}
+	for i := range v.Entries {
+		if j := &v.Entries[i]; j.Signature == nil && j.DuplicateOf == nil {
+			withdraw(j, seen)
+		}
+	}
+}
+
+// withdraw finds the event that j, if it is an error declaration, withdraws: the
+// same event by the same first participant, which may stand before it or after.
+func withdraw(j *Judged, seen map[[32]byte]*Judged) {
+	if _, declares := j.Entry.JSON.Get("errorDeclaration"); !declares || entry.IsStatement(j.Entry.JSON) {
+		return
+	}
+	if _, err := entry.Identity(j.Entry.Participants[0], j.Entry.JSON); err != nil {
+		return // it does not say when it was declared
+	}
+	identity, err := entry.Identity(j.Entry.Participants[0], j.Entry.JSON.Without("errorDeclaration"))
+	if err != nil {
+		return
+	}
+	original := seen[identity]
+	if original == nil || !epcis.SameButDeclaration(original.Entry.JSON, j.Entry.JSON) {
+		return
+	}
+	j.Withdraws = &original.Index
+	if original.WithdrawnBy == nil {
+		original.WithdrawnBy = &j.Index
+	}
+}
