@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -36,6 +37,8 @@ func marshalJSON(m proto.Message) ([]byte, error) {
 		if b, ok := appendHistory(make([]byte, 0, historySize(m)), m, true); ok {
 			return b, nil
 		}
+	case *spb.Status:
+		return protojson.Marshal(m) // empty members say nothing in an error
 	case *v1.Journey:
 		if b, ok := appendJourney(m); ok {
 			return b, nil
@@ -84,11 +87,12 @@ func appendResults(results []*v1.LogEventResult) (_ []byte, ok bool) {
 		if b, ok = appendPlace(b, r.Index, r.LeafHash, r.Receipt); !ok {
 			return nil, false
 		}
-		if b, ok = appendWarnings(b, r.Warnings); !ok {
-			return nil, false
-		}
-		if r.Error != nil {
-			e, err := marshalOptions.Marshal(r.Error)
+		if r.Error == nil {
+			if b, ok = appendWarnings(b, r.Warnings); !ok {
+				return nil, false
+			}
+		} else {
+			e, err := marshalJSON(r.Error)
 			if err != nil {
 				return nil, false
 			}
