@@ -328,3 +328,9 @@ func errorReason(text string) (string, error) {
 	}
 	return "", usagef("--reason %q: it is did_not_occur (it never happened), incorrect_data (it happened otherwise), or a URI of one's own such as https://example.org/reasons/scanned-twice", text)
 }
+
+// idOf is an event's eventID, "" of a statement.
+func idOf(v jcs.Value) string {
+	id, _ := v.Get("eventID")
+	return id.Text()
+}

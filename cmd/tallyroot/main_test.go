@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":       startServer,
-			"kill":        endServer,
+			"end":         endServer,
 			"setenv-json": setenvJSON,
 			"mode":        checkMode,
 		},
@@ -95,11 +95,11 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// endServer is `kill NAME [TERM|KILL]`: it ends a server. After TERM the exit
+// endServer is `end NAME [TERM|KILL]`: it ends a server. After TERM the exit
 // code has to be 0.
 func endServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: kill NAME [TERM|KILL]")
+		ts.Fatalf("usage: end NAME [TERM|KILL]")
 	}
 	servers := ts.Value(serversKey{}).(map[string]*exec.Cmd)
 	cmd := servers[args[0]]

@@ -10,6 +10,8 @@ import (
 	"github.com/tallyroot/tallyroot/cmd/tallyroot/internal/client"
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/gs1"
+	"github.com/tallyroot/tallyroot/provenance/history"
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/jcs"
 	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/urfave/cli/v2"
@@ -200,10 +202,16 @@ func setMaster(c *cli.Context, statement jcs.Value) error {
 // type about the same identifier.
 func nextNumber(c *cli.Context, cl *client.Client, statement jcs.Value, by string) (uint64, error) {
 	last := uint64(0)
-	err := eachEntry(c.Context, cl, member(statement, "identifier"), "master", func(_ uint64, e *entry.Entry) error {
-		number, _ := e.JSON.Get("number")
-		if e.Type() == member(statement, "type") && e.Participants[0] == by {
-			last = max(last, uint64(number.Float()))
+	asked := historyindex.Key{Kind: historyindex.Master, Identifier: member(statement, "identifier")}
+	err := eachPage(c.Context, cl, asked, func(_ []byte, page *history.History) error {
+		for _, h := range page.Entries {
+			e, err := entry.Parse(h.Entry)
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", h.Index, err)
+			}
+			if number, ok := e.JSON.Get("number"); ok && e.Type() == member(statement, "type") && e.Participants[0] == by {
+				last = max(last, uint64(number.Float()))
+			}
 		}
 		return nil
 	})

@@ -52,7 +52,7 @@ func participantCommand() *cli.Command {
 					"The participant's id is --id, or made from the name: \"Hillside Orchard\" becomes\n" +
 					"hillside-orchard. An id is never given twice.\n\n" +
 					"Examples:\n" +
-					"  tallyroot participant add \"Hillside Orchard\" --grant 0950600 --token-file data/admin.token\n" +
+					"  tallyroot participant add \"Hillside Orchard\" --grant 9506000 --token-file data/admin.token\n" +
 					"  tallyroot participant add \"Hillside Orchard\" --id hillside --json --token-file data/admin.token",
 				Flags: readFlags(
 					&cli.StringFlag{Name: "id", Usage: "the participant's `ID`: a-z, 0-9, dots and hyphens; by default made from the name"},

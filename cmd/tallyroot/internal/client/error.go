@@ -37,14 +37,11 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// next says what to do about statuses whose cause lies in how the command was
+// next says what to do about a status whose cause lies in how the command was
 // called, which the service cannot know.
 func (e *Error) next() string {
-	switch e.Status {
-	case http.StatusUnauthorized:
+	if e.Status == http.StatusUnauthorized {
 		return "Check the token: --token-file FILE or TALLYROOT_TOKEN. `tallyroot token add ID` makes a new one."
-	case http.StatusForbidden:
-		return "Another token may be needed: participants and tokens are the administrator's (admin.token in the service's data directory), events a participant's."
 	}
 	return ""
 }
