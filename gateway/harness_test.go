@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -208,6 +209,8 @@ func (h *host) log(event string) answer {
 func event(n int) string {
 	return fmt.Sprintf(`{"type":"ObjectEvent","eventTime":"2026-03-0%dT10:00:00Z","eventTimeZoneOffset":"+00:00","epcList":["https://id.gs1.org/01/09506000134352/21/S%d"],"action":"OBSERVE","bizStep":"inspecting","readPoint":{"id":"https://id.gs1.org/414/9506000134314"}}`, 1+n%9, n)
 }
+
+func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
 // syncBuffer is a buffer that a logger and a test use at the same time.
 type syncBuffer struct {
