@@ -155,6 +155,19 @@ func (c *Context) defines(name string) bool {
 	return ok
 }
 
+// MaxDefinitions is how many names, and how many contexts, the @context of a
+// valid event may hold itself.
+const MaxDefinitions = 256
+
+// definitions counts what an @context holds.
+func definitions(v jcs.Value) int {
+	n := len(v.Members())
+	for _, item := range v.Items() {
+		n += 1 + len(item.Members())
+	}
+	return n
+}
+
 // isStandardContext recognises the addresses under which GS1 publishes the
 // EPCIS context and its parts.
 func isStandardContext(address string) bool {

@@ -30,8 +30,12 @@ type findings struct {
 	more bool
 }
 
+// full tells whether there is no room for another, so that nobody spends time
+// on wording it.
+func (f *findings) full() bool { return len(f.list) >= MaxProblems }
+
 func (f *findings) add(path, wrong, want string) {
-	if len(f.list) == MaxProblems {
+	if f.full() {
 		f.more = true
 		return
 	}

@@ -74,11 +74,20 @@ func (c *checker) where(more ...string) string {
 	return s.String()
 }
 
-func (c *checker) wrong(wrong, want string) { c.problems.add(c.where(), wrong, want) }
+func (c *checker) wrong(wrong, want string) { c.add(&c.problems, wrong, want) }
 
-func (c *checker) missing(name, want string) { c.problems.add(c.where(name), "is missing", want) }
+func (c *checker) warn(wrong, want string) { c.add(&c.warnings, wrong, want) }
 
-func (c *checker) warn(wrong, want string) { c.warnings.add(c.where(), wrong, want) }
+func (c *checker) missing(name, want string) { c.add(&c.problems, "is missing", want, name) }
+
+// add writes the path only where there is room for the finding.
+func (c *checker) add(f *findings, wrong, want string, more ...string) {
+	path := ""
+	if !f.full() {
+		path = c.where(more...)
+	}
+	f.add(path, wrong, want)
+}
 
 // quote shows a value of the sender's, shortened, in a message.
 func quote(s string) string {
@@ -264,6 +273,8 @@ func (c *checker) word(v jcs.Value, kind valueKind, what string) {
 			want += ": " + quote(s[i+1:])
 		}
 		c.wrong(quote(s)+" writes a standard word as an address", want)
+	case !isURI(s) && c.problems.full():
+		c.wrong("", "")
 	case !isURI(s):
 		want := "use one of its words"
 		if near := words.nearest(s); near != "" {

@@ -1,6 +1,7 @@
 package epcis
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/tallyroot/tallyroot/provenance/jcs"
@@ -19,8 +20,12 @@ func (c *checker) event(event jcs.Value) {
 			at[f] = &members[i].Value
 		}
 	}
-	if at[fieldContext] != nil {
-		c.context.add(*at[fieldContext])
+	if context := at[fieldContext]; context != nil {
+		if n := definitions(*context); n > MaxDefinitions {
+			c.problems.add("@context", fmt.Sprintf("defines %d names", n), fmt.Sprintf("define at most %d in an event, or publish a context of your own and give its address", MaxDefinitions))
+		} else {
+			c.context.add(*context)
+		}
 	}
 	kind := c.kind(at[fieldType])
 	for i := range members {
@@ -151,6 +156,9 @@ func (c *checker) contextForm(v jcs.Value) {
 		return
 	}
 	c.each(v, one)
+	if definitions(v) > MaxDefinitions {
+		return
+	}
 	for i, item := range v.Items() {
 		for _, before := range v.Items()[:i] {
 			if jcs.Equal(item, before) {

@@ -27,23 +27,33 @@ func (c *checker) extension(name string, v jcs.Value) {
 		c.prefixes(name, v)
 		return
 	}
-	if near := nearestField(name); near != "" && !c.context.defines(name) {
-		c.wrong("is no field of an event", "did you mean "+near+"? An extension needs a prefix that @context defines, such as example:"+name)
-		return
-	}
 	if strings.HasPrefix(name, "@") || !c.context.defines(name) {
-		c.wrong("is no field of EPCIS, and has no prefix", "an extension needs a prefix that @context defines, such as example:"+strings.TrimLeft(name, "@"))
+		c.wrong("is no field of EPCIS, and has no prefix", c.didYouMean(name)+"an extension needs a prefix that @context defines, such as example:"+strings.TrimLeft(name, "@"))
 		return
 	}
 	if c.context.remote != "" {
-		c.warn("is no field of EPCIS; it is taken for a term of "+c.context.remote+", which is not looked up", "")
+		c.warn("is no field of EPCIS; it is taken for a term of "+c.context.remote+", which is not looked up", strings.TrimSuffix(c.didYouMean(name), " "))
 	}
 	c.prefixes(name, v)
+}
+
+// didYouMean asks for the field of an event whose name is near.
+func (c *checker) didYouMean(name string) string {
+	if c.problems.full() || c.warnings.full() {
+		return ""
+	}
+	if near := nearestField(name); near != "" {
+		return "did you mean " + near + "? "
+	}
+	return ""
 }
 
 // prefixes warns of prefixes that nothing defines, in a name and everything
 // inside its value; each once.
 func (c *checker) prefixes(name string, v jcs.Value) {
+	if c.warnings.full() {
+		return
+	}
 	if prefix, local, ok := strings.Cut(name, ":"); ok && !slices.Contains(c.undefined, prefix) &&
 		!strings.HasPrefix(local, "//") && prefix != "urn" && c.context.remote == "" {
 		if _, ok := c.context.Namespace(prefix); !ok {
@@ -54,7 +64,7 @@ func (c *checker) prefixes(name string, v jcs.Value) {
 	switch v.Kind() {
 	case jcs.Object:
 		outer := c.context
-		if inner, ok := v.Get("@context"); ok {
+		if inner, ok := v.Get("@context"); ok && definitions(inner) <= MaxDefinitions {
 			c.context.entries = slices.Clip(c.context.entries)
 			c.context.add(inner)
 		}
