@@ -50,6 +50,7 @@ func (a *admin) update(ctx context.Context, f func(context.Context, *adminTX) er
 		return nil
 	}
 	if err := a.disk.commit(b); err != nil {
+		tx.closed = true // the batch is Pebble's now
 		return err
 	}
 	for _, id := range tx.gone {

@@ -33,6 +33,10 @@ const (
 	// a read.
 	filterBits   = 10
 	maxOpenFiles = 500
+	// l0Runs is how many runs of identities gather before they are merged. The
+	// keys are random, so each merge rewrites much of the index.
+	l0Runs      = 8
+	l0RunsLimit = 4 * l0Runs
 
 	// formatMajor is fixed, so that a newer Pebble does not change what is on
 	// the disk behind the operator's back.
@@ -51,7 +55,8 @@ const (
 //     refuses appends before.
 //   - A failed write or fsync of the write-ahead log, or of the manifest: it
 //     is unknown what is on the disk. broken is set, once and for all, and
-//     everything is refused with it until the store is opened again.
+//     everything is refused with it. Pebble is not called again, not even to
+//     close it; only a new process can open the store.
 //   - A checksum that does not match: that read fails, others go on.
 type disk struct {
 	db      *pebble.DB
@@ -61,13 +66,11 @@ type disk struct {
 	minFree uint64
 	logger  *slog.Logger
 
-	broken atomic.Pointer[refusal]
-	// stuck says that Pebble gave up while it held its own locks: not even
-	// closing it would return.
-	stuck   atomic.Bool
 	opened  atomic.Bool
-	closing chan struct{}
-	once    sync.Once // closing is closed
+	broken  atomic.Pointer[refusal]
+	failed  chan struct{} // closed when broken is set
+	closing chan struct{} // closed when the store is about to be closed
+	once    sync.Once     // closes closing
 }
 
 func openDisk(dir string, fs vfs.FS, minFree uint64, cacheBytes int64, logger *slog.Logger) (*disk, error) {
@@ -83,18 +86,23 @@ func openDisk(dir string, fs vfs.FS, minFree uint64, cacheBytes int64, logger *s
 		}
 		return nil, fmt.Errorf("the store's lock cannot be taken: %w", err)
 	}
-	d := &disk{lock: lock, fs: fs, dir: dir, minFree: minFree, logger: logger, closing: make(chan struct{})}
+	d := &disk{lock: lock, fs: fs, dir: dir, minFree: minFree, logger: logger,
+		failed: make(chan struct{}), closing: make(chan struct{})}
 
-	cache := pebble.NewCache(cacheBytes)
+	// Pebble takes the memtables out of the cache's size. Without this there
+	// would be next to no cache while much is written.
+	cache := pebble.NewCache(cacheBytes + memtableSize*memtableLimit)
 	defer cache.Unref()
 	opts := &pebble.Options{
 		Cache:                       cache,
-		FS:                          vfs.OnDiskFull(fs, d.waitForRoom),
+		FS:                          logGuard{vfs.OnDiskFull(fs, d.waitForRoom), d},
 		Lock:                        lock,
 		FormatMajorVersion:          formatMajor,
 		MemTableSize:                memtableSize,
 		MemTableStopWritesThreshold: memtableLimit,
 		MaxOpenFiles:                maxOpenFiles,
+		L0CompactionThreshold:       l0Runs,
+		L0StopWritesThreshold:       l0RunsLimit,
 		Logger:                      pebbleLogger{d},
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { logger.Warn("store: background work failed, will be tried again", "err", err) },
@@ -108,7 +116,9 @@ func openDisk(dir string, fs vfs.FS, minFree uint64, cacheBytes int64, logger *s
 		l := &opts.Levels[i]
 		l.BlockSize = blockSize
 		l.FilterPolicy = bloom.FilterPolicy(filterBits)
-		l.Compression = func() *sstable.CompressionProfile { return sstable.GoodCompression }
+		// zstd at its fastest: on entries, level 3 saves nothing and costs a
+		// third more. Blocks of hashes, which do not shrink, are left alone.
+		l.Compression = func() *sstable.CompressionProfile { return sstable.BalancedCompression }
 	}
 	d.db, err = pebble.Open(dir, opts)
 	if err != nil {
@@ -139,33 +149,40 @@ func (d *disk) err() error {
 
 func (d *disk) fail(cause error) {
 	r := refuse(ErrBroken, codes.Unavailable, cause,
-		"whether the last write to %s is on the disk is not known; see to the disk and start again, what was acknowledged is there", d.dir)
+		"whether the last write to %s is on the disk is not known; see to the disk and start the process again: what was acknowledged is there", d.dir)
 	if d.broken.CompareAndSwap(nil, r) {
+		close(d.failed)
 		d.logger.Error("store: stopped after an I/O error", "dir", d.dir, "err", cause)
 	}
 }
 
-// commit makes a batch durable with one fsync. After an error the store is
-// broken.
-func (d *disk) commit(b *pebble.Batch) (err error) {
+// attempt runs f, which may never return once the store is broken; then
+// attempt does.
+func (d *disk) attempt(f func() error) error {
 	if err := d.err(); err != nil {
 		return err
 	}
-	defer func() {
-		// Pebble panics when it cannot write or change its write-ahead log,
-		// and keeps its locks.
-		if p := recover(); p != nil {
-			d.stuck.Store(true)
-			d.fail(fmt.Errorf("%v", p))
-			err = d.err()
-		}
-	}()
-	// Apply would end in Logger.Fatalf when the fsync fails.
-	if err := d.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
-		d.fail(err)
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-d.failed:
 		return d.err()
 	}
-	if err := b.SyncWait(); err != nil {
+}
+
+// commit makes a batch durable with one fsync. After an error the store is
+// broken and the batch must not be touched, since Pebble may still have it.
+func (d *disk) commit(b *pebble.Batch) error {
+	err := d.attempt(func() error {
+		// Apply would end in Logger.Fatalf if the fsync failed.
+		if err := d.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+			return err
+		}
+		return b.SyncWait()
+	})
+	if err != nil {
 		d.fail(err)
 	}
 	return d.err()
@@ -203,22 +220,19 @@ func (d *disk) waitForRoom() {
 func (d *disk) stopWaiting() { d.once.Do(func() { close(d.closing) }) }
 
 // close writes the memtables out, so that the next start has nothing to
-// replay, and gives up the lock.
+// replay, and gives up the lock. A broken store keeps it.
 func (d *disk) close() error {
-	if d.stuck.Load() {
-		return fmt.Errorf("%w; the files stay open until the process ends", d.err())
-	}
-	var flushed error
-	if d.err() == nil && d.room() == nil {
-		flushed = d.db.Flush()
-	}
-	// The database's own complaint about an error that is already known is no
-	// news.
-	closed := d.db.Close()
+	err := d.attempt(func() error {
+		var flushed error
+		if d.room() == nil {
+			flushed = d.db.Flush()
+		}
+		return errors.Join(flushed, d.db.Close(), d.lock.Close())
+	})
 	if d.err() != nil {
-		closed = nil
+		return fmt.Errorf("%w; its files stay open until the process ends", d.err())
 	}
-	return errors.Join(flushed, closed, d.lock.Close())
+	return err
 }
 
 // pebbleLogger takes what Pebble has to say.
@@ -236,12 +250,11 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 
 // Fatalf is where Pebble expects the process to end. A failed write of the
 // manifest comes from a background goroutine, which would try for ever: it
-// ends here instead, having released what it holds. Closing would wait for it.
+// ends here instead, and its deferred calls release what it holds.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
 	msg := fmt.Sprintf(format, args...)
 	l.d.fail(errors.New(msg))
 	if l.d.opened.Load() && strings.HasPrefix(msg, "MANIFEST") {
-		l.d.stuck.Store(true)
 		runtime.Goexit()
 	}
 }

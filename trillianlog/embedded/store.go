@@ -179,7 +179,12 @@ func (s *store) update(ctx context.Context, tree *trillian.Tree, f func(context.
 	}
 	st := *p.Load()
 	tx := &writeTX{readTX: readTX{s: s, tree: tree, st: &st}, batch: s.disk.db.NewBatch()}
-	defer tx.batch.Close()
+	lost := false // the batch, to Pebble
+	defer func() {
+		if !lost {
+			_ = tx.batch.Close()
+		}
+	}()
 	if err := f(ctx, tx); err != nil {
 		return err
 	}
@@ -190,6 +195,7 @@ func (s *store) update(ctx context.Context, tree *trillian.Tree, f func(context.
 		return nil
 	}
 	if err := s.disk.commit(tx.batch); err != nil {
+		lost = true
 		return err
 	}
 	for id, t := range tx.full {
