@@ -107,15 +107,15 @@ func stemPath(uri string) (domain, path, query string, e *Error) {
 
 func (p *parsed) parse(uri string, o *Options) *Error {
 	domain, path, query, e := stemPath(uri)
-	at := p.findKey(strings.TrimSuffix(path, "/"), o)
+	at := p.findKey(path, o)
 	if e != nil {
 		return e
 	}
 	if at < 0 {
+		if p.findKey(strings.TrimSuffix(path, "/"), o) >= 0 {
+			return &Error{Problem: "ends in a slash", Want: "the last value of the path ends it"}
+		}
 		return &Error{Problem: "has no GS1 key in its path", Want: "a Digital Link is like https://id.gs1.org/01/09506000134352"}
-	}
-	if path[len(path)-1] == '/' {
-		return &Error{Problem: "ends in a slash", Want: "the last value of the path ends it"}
 	}
 	p.stem = uri[:len(domain)+at]
 	if e := p.parsePath(path[at:], o); e != nil {

@@ -303,3 +303,22 @@ func TestVectorsCBV(t *testing.T) {
 		}
 	}
 }
+
+func TestVectorsCompress(t *testing.T) {
+	for _, v := range vectors(t, "compress_roundtrip") {
+		l, err := ParseLink(v.Input)
+		if err != nil {
+			t.Errorf("%s: %v", v.ID, err)
+			continue
+		}
+		c, err := l.Compress()
+		if err != nil {
+			t.Errorf("%s: %v", v.ID, err)
+			continue
+		}
+		back, err := Decompress(c)
+		if err != nil || back.URI() != v.text(t) {
+			t.Errorf("%s: %s was compressed to %s, which is %s, %v", v.ID, v.Input, c, back.URI(), err)
+		}
+	}
+}
