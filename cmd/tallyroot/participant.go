@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -53,10 +54,12 @@ func participantCommand() *cli.Command {
 					"hillside-orchard. An id is never given twice.\n\n" +
 					"Examples:\n" +
 					"  tallyroot participant add \"Hillside Orchard\" --grant 9506000 --token-file data/admin.token\n" +
-					"  tallyroot participant add \"Hillside Orchard\" --id hillside --json --token-file data/admin.token",
+					"  tallyroot participant add \"Hillside Orchard\" --id hillside --json --token-file data/admin.token\n" +
+					"  tallyroot participant add --request hillside.request --token-file data/admin.token",
 				Flags: readFlags(
 					&cli.StringFlag{Name: "id", Usage: "the participant's `ID`: a-z, 0-9, dots and hyphens; by default made from the name"},
-					&cli.StringSliceFlag{Name: "grant", Usage: "a GS1 company `PREFIX`, an identifier or the beginning of a URI that it may describe; may be repeated"},
+					grantFlag(),
+					&cli.StringFlag{Name: "request", Usage: "add the participant that holds its own key, by its request in `FILE`", TakesFile: true},
 					expiresFlag(),
 				),
 				Action: participantAdd,
@@ -82,6 +85,10 @@ func participantCommand() *cli.Command {
 			},
 		},
 	}
+}
+
+func grantFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "grant", Usage: "a GS1 company `PREFIX` such as 9506000, an identifier, or the beginning of a URI that it may describe; may be repeated"}
 }
 
 func expiresFlag() cli.Flag {
@@ -111,12 +118,34 @@ func expiry(c *cli.Context) (*time.Time, error) {
 	return &t, nil
 }
 
-func participantAdd(c *cli.Context) error {
-	args, err := arguments(c, `"NAME"`)
-	if err != nil {
-		return err
+// newParticipant is what the command line says of the participant to add.
+func newParticipant(c *cli.Context) (participantRequest, error) {
+	var p participantRequest
+	if file := c.String("request"); file != "" {
+		if c.Args().Len() > 0 || c.IsSet("id") || c.IsSet("grant") {
+			return p, usagef("%s: the request says name, id and grants, and its key signed them; leave them out beside --request", c.Command.HelpName)
+		}
+		text, err := readSmallFile(file, 64<<10)
+		if err != nil {
+			return p, err
+		}
+		if err := json.Unmarshal(text, &p); err != nil || len(p.OwnKeys) == 0 {
+			return p, fmt.Errorf("%s is not what `tallyroot key request` prints", inputName(file))
+		}
+	} else {
+		args, err := arguments(c, `"NAME"`)
+		if err != nil {
+			return p, err
+		}
+		p.Name, p.ID, p.Grants = args[0], c.String("id"), c.StringSlice("grant")
 	}
-	expires, err := expiry(c)
+	var err error
+	p.TokenExpires, err = expiry(c)
+	return p, err
+}
+
+func participantAdd(c *cli.Context) error {
+	in, err := newParticipant(c)
 	if err != nil {
 		return err
 	}
@@ -124,12 +153,6 @@ func participantAdd(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	in := struct {
-		Name         string     `json:"name"`
-		ID           string     `json:"id,omitempty"`
-		Grants       []string   `json:"grants,omitempty"`
-		TokenExpires *time.Time `json:"tokenExpires,omitempty"`
-	}{args[0], c.String("id"), c.StringSlice("grant"), expires}
 	var out struct {
 		Participant participantView `json:"participant"`
 		Token       string          `json:"token"`

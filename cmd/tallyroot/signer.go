@@ -23,13 +23,9 @@ type signer struct {
 // the service's checkpoint says; the key's name has to agree, so that nobody
 // signs for another log by mistake.
 func newSigner(ctx context.Context, cl *client.Client, file, origin string) (*signer, error) {
-	key, err := readKey(file)
+	s, err := openSigner(file)
 	if err != nil {
 		return nil, err
-	}
-	of, participant, ok := cutLast(key.Name(), "/"+entry.RoleOwn+"/")
-	if !ok {
-		return nil, fmt.Errorf("the key in %s is named %q; a participant's own key is named ORIGIN/own/PARTICIPANT: make one with `tallyroot key generate --origin ORIGIN --participant ID`", file, key.Name())
 	}
 	if origin == "" {
 		checkpoint, err := cl.Checkpoint(ctx)
@@ -38,10 +34,24 @@ func newSigner(ctx context.Context, cl *client.Client, file, origin string) (*si
 		}
 		origin, _, _ = strings.Cut(string(checkpoint), "\n")
 	}
-	if origin != of {
-		return nil, fmt.Errorf("the key in %s signs for the log %q, and this is the log %q", file, of, origin)
+	if origin != s.origin {
+		return nil, fmt.Errorf("the key in %s signs for the log %q, and this is the log %q", file, s.origin, origin)
 	}
-	return &signer{key, origin, participant}, nil
+	return s, nil
+}
+
+// openSigner reads a participant's own key; the key's name says of whom and for
+// which log it is.
+func openSigner(file string) (*signer, error) {
+	key, err := readKey(file)
+	if err != nil {
+		return nil, err
+	}
+	origin, id, ok := cutLast(key.Name(), "/"+entry.RoleOwn+"/")
+	if !ok {
+		return nil, fmt.Errorf("the key in %s is named %q; a participant's own key is named ORIGIN/own/PARTICIPANT: make one with `tallyroot key generate --origin ORIGIN --participant ID`", file, key.Name())
+	}
+	return &signer{key, origin, id}, nil
 }
 
 // sign makes the entry of an event. The event hash becomes the eventID where
