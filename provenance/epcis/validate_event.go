@@ -35,7 +35,7 @@ func (c *checker) event(event jcs.Value) {
 		case f == fieldNone:
 			c.extension(name, v)
 		case !kind.allowed.has(f):
-			c.wrong("is no field of a "+kind.name, "leave it out, or send another type of event")
+			c.wrong("is no field of "+kind.withArticle(), "leave it out, or send another type of event")
 		default:
 			c.field(f, v, kind)
 		}
@@ -53,6 +53,13 @@ func (c *checker) event(event jcs.Value) {
 // anyEvent stands for an event whose type is not known, so that the rest of it
 // can still be judged.
 var anyEvent = eventType{"event", ^set(0)}
+
+func (t *eventType) withArticle() string {
+	if strings.HasPrefix(t.name, "T") {
+		return "a " + t.name
+	}
+	return "an " + t.name
+}
 
 func (c *checker) kind(v *jcs.Value) *eventType {
 	want := "write one of " + strings.Join(EventTypes(), ", ")
@@ -227,7 +234,7 @@ func (c *checker) together(kind *eventType, at *[fieldCount]*jcs.Value) {
 		}
 	case AggregationEvent, AssociationEvent:
 		if !nonEmpty(at[fieldChildEPCs]) && !nonEmpty(at[fieldChildQuantityList]) && action != "DELETE" {
-			c.wrong("an "+kind.name+" must name the children", "give childEPCs or childQuantityList; only DELETE may leave both out, for all children")
+			c.wrong(kind.withArticle()+" must name the children", "give childEPCs or childQuantityList; only DELETE may leave both out, for all children")
 		}
 		if at[fieldParentID] == nil {
 			switch {

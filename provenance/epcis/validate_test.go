@@ -59,7 +59,7 @@ func TestProblems(t *testing.T) {
 		{`{"epcList":null}`, []string{"an ObjectEvent must say what it is about; give epcList, quantityList, or sensorElementList with readPoint"}},
 		{`{"action":"OBSERVE","ilmd":{}}`, []string{`ilmd: stands in an ObjectEvent with action "OBSERVE"; ilmd is for action ADD`}},
 		{`{"ilmd":{"lot":"7"}}`, []string{"ilmd.lot: is no field of EPCIS, and has no prefix; an extension needs a prefix"}},
-		{`{"childEPCs":["urn:example:a"]}`, []string{"childEPCs: is no field of a ObjectEvent"}},
+		{`{"childEPCs":["urn:example:a"]}`, []string{"childEPCs: is no field of an ObjectEvent"}},
 		{`{"disposition ":"active"}`, []string{"disposition : is no field of EPCIS, and has no prefix; did you mean disposition?"}},
 		{`{"bizstep":"receiving"}`, []string{"bizstep: is no field of EPCIS, and has no prefix; did you mean bizStep?"}},
 		{`{"@context":{"my_ns":"https://example.com/"},"my_ns:x":1}`, []string{"my_ns:x: is no name that an extension may have"}},
