@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"end":         endServer,
 			"setenv-json": setenvJSON,
 			"mode":        checkMode,
+			"flip":        flipByte,
 		},
 	})
 }
@@ -146,4 +147,21 @@ func checkMode(ts *testscript.TestScript, neg bool, args []string) {
 	if have := fmt.Sprintf("%04o", info.Mode().Perm()); have != args[1] {
 		ts.Fatalf("%s has mode %s, not %s", filepath.Base(args[0]), have, args[1])
 	}
+}
+
+// flipByte is `flip FILE TEXT`: it changes one bit of the first byte of TEXT
+// where that stands in FILE.
+func flipByte(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip FILE TEXT")
+	}
+	file := ts.MkAbs(args[0])
+	b, err := os.ReadFile(file)
+	ts.Check(err)
+	i := strings.Index(string(b), args[1])
+	if i < 0 {
+		ts.Fatalf("%s holds no %q", args[0], args[1])
+	}
+	b[i] ^= 1
+	ts.Check(os.WriteFile(file, b, 0o644))
 }
