@@ -14,7 +14,9 @@ const StandardContext = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context
 // as far as that can be known without fetching anything. The zero Context is
 // EPCIS 2.0's own.
 type Context struct {
+	outer   *Context // whose definitions hold where this one has none
 	entries []entry
+	index   map[string]int // of the last entry of each name, once there are many
 	vocab   string
 	// remote is the first context given by address that is not EPCIS's: its
 	// terms and prefixes are not known here.
@@ -49,6 +51,15 @@ func ContextOf(v jcs.Value) Context {
 	return c
 }
 
+// inner gives the context that holds inside an object with an @context of its
+// own.
+func (c *Context) inner(v jcs.Value) Context {
+	outer := *c
+	inner := Context{outer: &outer, vocab: c.vocab, remote: c.remote}
+	inner.add(v)
+	return inner
+}
+
 func (c *Context) add(v jcs.Value) {
 	switch v.Kind() {
 	case jcs.String:
@@ -80,14 +91,39 @@ func (c *Context) define(name string, v jcs.Value) {
 	case strings.HasPrefix(name, "@"):
 	default:
 		c.entries = append(c.entries, entry{name, iri})
+		c.remember()
+	}
+}
+
+// manyEntries is from how many on entries are looked up in a map.
+const manyEntries = 32
+
+func (c *Context) remember() {
+	switch last := len(c.entries) - 1; {
+	case len(c.entries) < manyEntries:
+	case c.index == nil:
+		c.index = make(map[string]int, 2*manyEntries)
+		for i := range c.entries {
+			c.index[c.entries[i].name] = i
+		}
+	default:
+		c.index[c.entries[last].name] = last
 	}
 }
 
 // lookup finds the definition that holds for name: the last one.
 func (c *Context) lookup(name string) (iri string, ok bool) {
-	for i := len(c.entries) - 1; i >= 0; i-- {
-		if c.entries[i].name == name {
-			return c.entries[i].iri, true
+	for at := c; at != nil; at = at.outer {
+		if at.index != nil {
+			if i, ok := at.index[name]; ok {
+				return at.entries[i].iri, true
+			}
+			continue
+		}
+		for i := len(at.entries) - 1; i >= 0; i-- {
+			if at.entries[i].name == name {
+				return at.entries[i].iri, true
+			}
 		}
 	}
 	return "", false

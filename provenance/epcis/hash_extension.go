@@ -59,8 +59,7 @@ func (b *builder) element(name string, v jcs.Value) {
 		// A context inside holds inside.
 		outer := b.context
 		if c, ok := v.Get("@context"); ok {
-			b.context.entries = b.context.entries[:len(outer.entries):len(outer.entries)]
-			b.context.add(c)
+			b.context = outer.inner(c)
 		}
 		if text, ok := v.Get("#text"); ok {
 			b.assign(text)

@@ -65,8 +65,7 @@ func (c *checker) prefixes(name string, v jcs.Value) {
 	case jcs.Object:
 		outer := c.context
 		if inner, ok := v.Get("@context"); ok && definitions(inner) <= MaxDefinitions {
-			c.context.entries = slices.Clip(c.context.entries)
-			c.context.add(inner)
+			c.context = outer.inner(inner)
 		}
 		for _, m := range v.Members() {
 			if m.Name != "@context" {
