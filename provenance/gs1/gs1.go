@@ -90,10 +90,9 @@ func Examine(id string) (canonical, warning string, err error) {
 			}
 			return string(c), "", nil
 		}
-		if p.claims(id) {
+		if warning = p.warning(id); warning == "" && p.claims(id) {
 			return "", "", e.of(id)
 		}
-		warning = p.warning(id)
 	}
 	if e := plainURI(id); e != nil {
 		return "", "", e

@@ -87,7 +87,13 @@ func TestCanonical(t *testing.T) {
 		{"https://example.com/01/09506000134352/10/A<B", ""},
 		{"https://example.com/01/09506000134352/10/A%2", ""},
 		{"https://id.gs1.org/01/123", ""},
-		{"http://id.gs1.org/99/9780345418913", "http://id.gs1.org/99/9780345418913"},
+		{"https://id.gs1.org/99/9780345418913", ""}, // nothing but GS1 identifiers stands there
+		{"https://ref.gs1.org/cbv/BizStep-shipping", "https://ref.gs1.org/cbv/BizStep-shipping"},
+		{"https://example.com/01/123123123123330", ""},
+		{"https://example.com/01/12312312312333<bad", ""},
+		{"https://example.com/253/1231231231232TEST56789012345678", ""},
+		{"https://example.com/8006/04012345123456", ""},
+		{"https://example.com/01/950600013435", "https://example.com/01/950600013435"}, // 12 digits, wrong check digit
 		{"HtTp://a/00/006141411234567890", ""},
 		{"Urn:isbn:0451450523", ""},
 		{"no URI", ""}, {"", ""}, {":", ""}, {"a:", ""}, {"urn:x y", ""}, {"urn:é", ""}, {"1a:b", ""},

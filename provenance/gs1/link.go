@@ -278,39 +278,42 @@ func (p *parsed) belongsInPath(ai string) bool {
 	return false
 }
 
+// meantDigits is how many digits a key's value begins with when it was meant as one, where the AI
+// asks for as many or more: the shortest such key has 13.
+const meantDigits = 13
+
 // claims says of a link that could not be read whether it can only have been meant as a Digital
-// Link: its key's value has the right form, or it stands at id.gs1.org. Other paths that happen to
-// have a segment like an AI are ordinary URIs.
+// Link: it stands at id.gs1.org, or its key's value has the right form or at least begins with as
+// many digits. Other paths that happen to have a segment like an AI are ordinary URIs. It is asked
+// only where there is no warning.
 func (p *parsed) claims(uri string) bool {
+	if strings.HasPrefix(uri, Stem+"/") || strings.HasPrefix(uri, "http://id.gs1.org/") {
+		return true
+	}
 	if p.key == nil {
 		return false
 	}
+	if p.key.parts[0].set == 'N' {
+		n := 0
+		for n < len(p.keyValue) && isDigit(p.keyValue[n]) {
+			n++
+		}
+		return n >= meantDigits
+	}
 	value, ok := unescape(p.keyValue, false)
-	if p.key.ai == "01" && (len(value) == 8 || len(value) == 12 || len(value) == 13) && digits(value) {
+	if !ok || !p.key.shaped(value) {
 		return false
 	}
-	if ok && p.key.shaped(value) && begins4(p.key, value) {
-		return true
-	}
-	return strings.HasPrefix(uri, Stem+"/") || strings.HasPrefix(uri, "http://id.gs1.org/")
-}
-
-// begins4 says whether a value begins as a company prefix must, where its AI asks for one.
-func begins4(d *definition, value string) bool {
-	for i := range d.parts {
-		for _, c := range d.parts[i].checks {
-			if c == gcppos1 && len(d.parts) == 1 {
-				is, _ := c.problem(value)
-				return is == ""
-			}
-		}
-	}
-	return true
+	is, _ := gcppos1.problem(value)
+	return is == ""
 }
 
 // warning says why a link that stands for itself was no Digital Link, where it would be one under
 // the older readings.
 func (p *parsed) warning(uri string) string {
+	if p.key != nil && (p.key.ai != "01" || len(p.keyValue) == 14) {
+		return ""
+	}
 	var older parsed
 	if older.parse(uri, &Options{ZeroSuppressedGTIN: true, ConvenienceAlphas: true, IgnoreCheckDigits: true}) != nil {
 		return ""
