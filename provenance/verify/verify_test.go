@@ -505,5 +505,8 @@ func FuzzHistory(f *testing.F) {
 		if (v == nil) != (err != nil) || err != nil && !errors.As(err, &typed) {
 			t.Errorf("got %v, %v", v, err)
 		}
+		if err == nil && strings.Contains(strings.ToLower(v.String()), "complete") && !bytes.Contains(bytes.ToLower(b), []byte("complete")) {
+			t.Errorf("the verdict says: %s", v)
+		}
 	})
 }

@@ -1,0 +1,88 @@
+package verify_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	fnote "github.com/transparency-dev/formats/note"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/verify"
+	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+	"github.com/tallyroot/tallyroot/trillianlog/policy"
+	"github.com/tallyroot/tallyroot/trillianlog/receipt"
+)
+
+// TestWitnessed checks a checkpoint that a witness cosigned, with the signer of
+// transparency-dev, and the times at which a reader takes it.
+func TestWitnessed(t *testing.T) {
+	l := newLog(t)
+	skey, vkey, err := note.GenerateKey(rand.Reader, "witness.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	witness, err := fnote.NewSignerForCosignatureV1(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if vkey, err = fnote.VKeyToCosignatureV1(vkey); err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(l.logKey.Secret())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := l.checkpoint()
+	c, _, err := checkpoint.Parse(bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosigned, err := checkpoint.Sign(c, signer, witness)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Parse(fmt.Appendf(nil, "log %s\nwitness W %s\nquorum W\n", l.logKey.Verifier(), vkey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	give := func(checkpoint []byte) []byte {
+		return receipt.Receipt{Index: 1, Proof: l.proof(1), Checkpoint: checkpoint}.Append(nil)
+	}
+	v, err := verify.Receipt(l.entries[1], give(cosigned), verify.Trust{Policy: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := v.String(); !v.Witnessed || !strings.Contains(s, "W") || !strings.Contains(s, v.Time.Format(time.RFC3339)) || strings.Contains(s, "quorum none") {
+		t.Errorf("the verdict says: %s", s)
+	}
+	if _, err := verify.Receipt(l.entries[1], give(bare), verify.Trust{Policy: p}); !errors.Is(err, verify.ErrCheckpoint) || !errors.Is(err, policy.ErrQuorum) {
+		t.Errorf("without the cosignature: %v", err)
+	}
+	for _, c := range []struct {
+		name   string
+		after  time.Duration // the reader's clock after the witness's
+		maxAge time.Duration
+		want   error
+	}{
+		{"5 min ahead", -policy.MaxAhead, 0, nil},
+		{"more than 5 min ahead", -policy.MaxAhead - time.Second, 0, verify.ErrTime},
+		{"a year old", 365 * 24 * time.Hour, 0, nil},
+		{"as old as may be", time.Hour, time.Hour, nil},
+		{"too old", time.Hour + time.Second, time.Hour, verify.ErrTime},
+	} {
+		h := l.history(historyindex.Participant, "farm")
+		h.LogCheckpoint = string(cosigned)
+		for i := range h.Participants {
+			h.Participants[i].LogCheckpoint = string(cosigned)
+		}
+		trust := verify.Trust{Policy: p, Now: v.Time.Add(c.after), MaxAge: c.maxAge}
+		if _, err := verify.History(h.Append(nil), historyindex.Key{}, trust); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
