@@ -148,11 +148,15 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
+		end := err != bufio.ErrBufferFull
+		if end {
+			line = bytes.TrimSuffix(line, []byte("\n"))
+		}
 		if len(line) > maxLine {
 			return nil, fmt.Errorf("the line has more than %d bytes", maxLine)
 		}
-		if err != bufio.ErrBufferFull {
-			return bytes.TrimSuffix(line, []byte("\n")), err
+		if end {
+			return line, err
 		}
 	}
 }

@@ -9,6 +9,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -227,9 +228,11 @@ func retryable(err error, once bool) (wait time.Duration, again bool) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return 0, false
 	}
-	// Nobody listens, or the name does not exist: said at once, not after a minute.
+	// Nobody listens, the name does not exist, the certificate is not trusted: said
+	// at once, not after a minute.
 	var dns *net.DNSError
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) {
+	var certificate *tls.CertificateVerificationError
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) || errors.As(err, &certificate) {
 		return 0, false
 	}
 	return 0, errors.Is(err, ErrUnreachable) && !once
