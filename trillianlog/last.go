@@ -91,12 +91,11 @@ func replaceFile(path string, data []byte) error {
 	if err := writeSynced(spare, data); err != nil {
 		return err
 	}
-	err := unix.Renameat2(unix.AT_FDCWD, spare, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)
-	if err != nil { // no file there yet, or a file system that cannot exchange
-		err = os.Rename(spare, path)
-	}
-	if err != nil {
-		return err
+	if err := exchange(spare, path); err != nil {
+		// There is no file yet, or the file system cannot exchange names.
+		if err := os.Rename(spare, path); err != nil {
+			return err
+		}
 	}
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
@@ -122,5 +121,5 @@ func writeSynced(path string, data []byte) (err error) {
 			return err
 		}
 	}
-	return unix.Fdatasync(int(file.Fd()))
+	return syncData(file)
 }

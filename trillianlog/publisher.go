@@ -27,6 +27,10 @@ const (
 	maxReadLeaves  = 256 // leaves asked for in one call
 )
 
+// maxDrainLooks is how often a publisher that is to end looks whether another
+// process has integrated the last leaves.
+const maxDrainLooks = 50
+
 // publisher reads leaves back, rebuilds the root and publishes checkpoints.
 //
 // The order of one checkpoint, and what is true after a crash behind each step:
@@ -63,6 +67,7 @@ type publisher struct {
 	trouble   atomic.Pointer[error] // why publishing does not get on; nil if it does
 
 	// Owned by the goroutine of run, and by Open before.
+	looks int           // in a row for leaves that are stored and not integrated
 	tree  *compactRange // over all leaves that were read and written as tiles
 	bound boundCheckpoint
 }
@@ -121,6 +126,14 @@ func (p *publisher) idle(ctx context.Context, drain <-chan struct{}, known uint6
 	if known > p.tree.End() {
 		// They are stored but not integrated: another process does that. Look
 		// again soon.
+		p.looks++
+		select {
+		case <-drain:
+			if p.looks > maxDrainLooks {
+				return false
+			}
+		default:
+		}
 		select {
 		case <-time.After(firstPause):
 			return true
@@ -128,6 +141,7 @@ func (p *publisher) idle(ctx context.Context, drain <-chan struct{}, known uint6
 			return false
 		}
 	}
+	p.looks = 0
 	select {
 	case <-p.wake:
 		return true

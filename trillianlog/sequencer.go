@@ -274,12 +274,12 @@ func (s *sequencer) write(ctx context.Context, b *batch) (fresh int, err error) 
 	}
 	if !s.settled {
 		if err := s.settle(ctx); err != nil {
-			return 0, fmt.Errorf("%w: %v", ErrUnavailable, err)
+			return 0, unavailable(ctx, err)
 		}
 	}
 	missing, err := s.lookUp(ctx, b.items)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %v", ErrUnavailable, err)
+		return 0, unavailable(ctx, err)
 	}
 	fresh = len(missing)
 	plan := indices(nil, s.next, len(missing))
@@ -304,7 +304,7 @@ func (s *sequencer) write(ctx context.Context, b *batch) (fresh int, err error) 
 		}
 		if attempt == writeAttempts {
 			for _, it := range missing {
-				it.err = fmt.Errorf("%w: %v", ErrUnavailable, failure)
+				it.err = unavailable(ctx, failure)
 			}
 			fresh -= len(missing)
 			missing = nil
@@ -325,6 +325,14 @@ func (s *sequencer) write(ctx context.Context, b *batch) (fresh int, err error) 
 
 // writeAttempts is how often a batch is written before its leaves are refused.
 const writeAttempts = 4
+
+// unavailable is why nothing of a batch was written.
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %v", ErrClosed, err)
+	}
+	return fmt.Errorf("%w: %v", ErrUnavailable, err)
+}
 
 // lookUp fills in the items that are stored, and gives those that are not.
 func (s *sequencer) lookUp(ctx context.Context, items []*item) (missing []*item, err error) {
