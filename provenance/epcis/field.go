@@ -1,7 +1,5 @@
 package epcis
 
-import "github.com/tallyroot/tallyroot/provenance/jcs"
-
 // field is a member of an event that EPCIS defines.
 type field uint8
 
@@ -120,11 +118,4 @@ func fieldOf(name string) field {
 		return fieldCertificationInfo
 	}
 	return fieldNone
-}
-
-// fields are an event's members sorted into their places.
-type fields struct {
-	at         [fieldCount]jcs.Value
-	has        [fieldCount]bool
-	extensions []jcs.Member
 }

@@ -42,9 +42,9 @@ type eventType struct {
 	allowed set
 }
 
-var common = setOf(fieldPersistentDisposition, fieldContext, fieldType, fieldEventTime, fieldRecordTime, fieldEventTimeZoneOffset,
+var common = setOf(fieldContext, fieldType, fieldEventTime, fieldRecordTime, fieldEventTimeZoneOffset,
 	fieldEventID, fieldCertificationInfo, fieldErrorDeclaration,
-	fieldBizStep, fieldDisposition, fieldReadPoint, fieldBizLocation, fieldBizTransactionList,
+	fieldBizStep, fieldDisposition, fieldPersistentDisposition, fieldReadPoint, fieldBizLocation, fieldBizTransactionList,
 	fieldSourceList, fieldDestinationList, fieldSensorElementList)
 
 var eventTypes = [...]eventType{

@@ -18,13 +18,22 @@ const Future = 24 * time.Hour
 // allowed but likely a mistake. Both are empty for an event in good order, and
 // hold at most MaxProblems each and a last word that there are more.
 //
-// The forms are those of GS1's JSON schema for EPCIS 2.0, its formats
-// asserted. Beyond it, as the standard's text or DESIGN's rules have it:
-// GS1 identifiers must be right in themselves (check digits too), identifiers
-// of things and places must be URIs with a scheme in lower case, dates must
-// exist, an aggregation that is added or deleted must name its parent, and the
-// type must be one of the five. Short of it: members without a prefix are
-// taken where the @context names one that could define them.
+// The forms are those of GS1's JSON schema for EPCIS 2.0 with its formats
+// asserted. Beyond it:
+//   - the type is one of the five of the standard;
+//   - GS1 identifiers are right in themselves, check digits too;
+//   - what names a thing or a place is a URI of printable ASCII with its scheme
+//     in lower case, so that it can be compared byte for byte;
+//   - URIs have no spaces, and something after the scheme (RFC 3986);
+//   - times are those of xsd:dateTimeStamp: T and Z in upper case, no second 60,
+//     no offset beyond 14 hours;
+//   - an AggregationEvent that adds or deletes names its parent (§7.4.3);
+//   - an @context defines at most MaxDefinitions names.
+//
+// Short of it:
+//   - a member without prefix is taken where @context names a context, or has a
+//     definition, from which it may come, with a warning if it cannot be known;
+//   - persistentDisposition may stand in every event, as in the XML schema.
 func Validate(event jcs.Value, now time.Time) (problems, warnings []Problem) {
 	c := checker{now: now}
 	c.event(event)
