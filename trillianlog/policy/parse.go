@@ -109,7 +109,7 @@ func (r *reader) witness(words []string) error {
 
 func (r *reader) group(words []string) error {
 	if len(words) < 3 {
-		return errors.New("want: group <name> all|any|<k> <member>...")
+		return errors.New("want: group <name> all|any|<k> and at least one member")
 	}
 	if len(r.policy.groups) == MaxGroups {
 		return fmt.Errorf("more than %d groups", MaxGroups)

@@ -115,6 +115,7 @@ func partialFile(name string) bool { return strings.Contains(name, ".p/") }
 // A power failure between two publications may leave any part of what was written
 // after the first one. What the first one synced stays.
 func TestPowerFailureAfterExtend(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, test := range []struct{ from, to uint64 }{
 		{0, 10}, {10, 20}, {10, 255}, {10, 256}, {10, 257}, {10, 600}, {256, 300}, {256, 512}, {256, 700}, {300, 512}, {511, 513},
@@ -181,6 +182,7 @@ func TestPowerFailureAfterExtend(t *testing.T) {
 
 // After a publication only the partial files are not sure to be there, whole.
 func TestPowerFailureAfterPublish(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
@@ -218,6 +220,7 @@ func TestPowerFailureAfterPublish(t *testing.T) {
 // An error in mid-way, such as a full disk, changes nothing, and the next try goes
 // through.
 func TestExtendFailsAndIsRepeated(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		from, to uint64
 		blocked  string
@@ -266,6 +269,7 @@ func TestExtendFailsAndIsRepeated(t *testing.T) {
 }
 
 func TestPublishFailsAndIsRepeated(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
 	grow(t, s, 10)
@@ -293,6 +297,7 @@ func TestPublishFailsAndIsRepeated(t *testing.T) {
 // Whatever is done to a file, the answers are right or a *DamageError that names a
 // file; nothing panics.
 func TestDamage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
 	grow(t, s, 256)
@@ -472,6 +477,7 @@ func TestWriter(t *testing.T) {
 
 // kill -9 at any moment: what was said to be published is there.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	said := uint64(0)
 	for round := range 5 {

@@ -48,14 +48,20 @@ func readFile(name string, max int64) ([]byte, error) {
 	return data, nil
 }
 
+// A disk makes durable what is written: the content of a file, or the names in a
+// folder. Tests put a disk in its place that loses all else.
+type disk struct {
+	sync func(*os.File) error
+}
+
 // writeSynced writes a file and makes its content durable; its folder is not synced.
-func writeSynced(name string, data []byte) (*os.File, error) {
+func (k disk) writeSynced(name string, data []byte) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, fileMode)
 	if err != nil {
 		return nil, err
 	}
 	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
+		err = k.sync(f)
 	}
 	if err != nil {
 		f.Close()
@@ -66,8 +72,8 @@ func writeSynced(name string, data []byte) (*os.File, error) {
 
 // replace puts a new durable content in the place of a file, or leaves the old
 // one: at no moment is there neither. The folder is not synced.
-func replace(name string, data []byte) (*os.File, error) {
-	f, err := writeSynced(name+tempSuffix, data)
+func (k disk) replace(name string, data []byte) (*os.File, error) {
+	f, err := k.writeSynced(name+tempSuffix, data)
 	if err != nil {
 		return nil, err
 	}
@@ -79,13 +85,13 @@ func replace(name string, data []byte) (*os.File, error) {
 }
 
 // syncDir makes the names in a folder durable.
-func syncDir(name string) error {
+func (k disk) syncDir(name string) error {
 	d, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	return k.sync(d)
 }
 
 // parallel runs the jobs, a bounded number at a time, and joins their errors.
@@ -111,25 +117,24 @@ func parallel(jobs []func() error) error {
 // yet. A folder that this process meets for the first time counts as such: who
 // made it may have been killed before the sync.
 type dirs struct {
-	top     string
-	known   map[string]bool // folders whose own names are durable, up to top
+	disk    disk
+	known   map[string]bool // folders whose own names are durable; the top one is
 	pending map[string]bool // folders to be synced
 }
 
-func newDirs(top string) *dirs {
-	return &dirs{top: top, known: map[string]bool{top: true}, pending: map[string]bool{}}
+func newDirs(top string, k disk) *dirs {
+	return &dirs{disk: k, known: map[string]bool{top: true}, pending: map[string]bool{}}
 }
 
 // forFile makes the folder of a file that is about to be made or renamed.
 func (d *dirs) forFile(name string) error {
 	dir := filepath.Dir(name)
+	if !d.known[dir] {
+		if err := os.MkdirAll(dir, dirMode); err != nil {
+			return err
+		}
+	}
 	d.pending[dir] = true
-	if d.known[dir] {
-		return nil
-	}
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return err
-	}
 	for ; !d.known[dir]; dir = filepath.Dir(dir) {
 		d.pending[filepath.Dir(dir)] = true
 	}
@@ -140,7 +145,7 @@ func (d *dirs) forFile(name string) error {
 func (d *dirs) sync() error {
 	var jobs []func() error
 	for dir := range d.pending {
-		jobs = append(jobs, func() error { return syncDir(dir) })
+		jobs = append(jobs, func() error { return d.disk.syncDir(dir) })
 	}
 	if len(jobs) == 0 {
 		return nil

@@ -117,6 +117,7 @@ func get(url string) ([]byte, error) {
 
 // x/mod's client takes the checkpoint, the tiles and the proofs.
 func TestAgainstTlog(t *testing.T) {
+	t.Parallel()
 	l := newLog(t)
 	verifier, err := note.NewVerifier(l.vkey)
 	if err != nil {
@@ -215,6 +216,7 @@ func findFsck(t *testing.T) string {
 
 // Tessera's own check of a whole log takes the folder, from a plain web server.
 func TestFsck(t *testing.T) {
+	t.Parallel()
 	fsck := findFsck(t)
 	l := newLog(t)
 	key := filepath.Join(t.TempDir(), "log.vkey")

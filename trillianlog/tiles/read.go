@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 )
 
 // node gives the root of the complete subtree of 2^row leaves that begins at leaf
@@ -191,7 +192,7 @@ func rangeError(what string, n uint64, v *view) error {
 // Every partial width of the published tree is answered, whether it has a file or
 // not. What is beyond the published checkpoint, or no path of a log, is an error
 // that is fs.ErrNotExist. Hashes were compared with the root; the entries of a full
-// bundle were not, since whoever reads them does.
+// bundle were not, since whoever reads them does. The caller must not change data.
 func (s *Store) File(path string) (data []byte, immutable bool, err error) {
 	p, err := ParsePath(path)
 	if err != nil {
@@ -202,7 +203,7 @@ func (s *Store) File(path string) (data []byte, immutable bool, err error) {
 		if v.signed == nil {
 			return nil, false, notFound(path)
 		}
-		return v.signed, false, nil
+		return slices.Clip(v.signed), false, nil
 	}
 	if p.Level >= levels {
 		return nil, false, notFound(path)
@@ -214,7 +215,7 @@ func (s *Store) File(path string) (data []byte, immutable bool, err error) {
 	}
 	switch {
 	case p.Kind == KindEntries && partial:
-		return v.edge.bundle.data[:v.edge.bundle.ends[p.Width-1]], true, nil
+		return slices.Clip(v.edge.bundle.data[:v.edge.bundle.ends[p.Width-1]]), true, nil
 	case p.Kind == KindEntries:
 		data, err = s.fullBundle(p.Index, p.Width)
 	default:

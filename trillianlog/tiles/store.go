@@ -40,7 +40,7 @@ import (
 
 const (
 	// MaxCachedTiles is how many expanded full tiles are kept in memory, 16 kB each.
-	MaxCachedTiles = 2048
+	MaxCachedTiles = 4096
 	// MaxCachedBundles is how many full bundles' entry positions are kept in memory,
 	// 1 kB each.
 	MaxCachedBundles = 4096
@@ -76,6 +76,7 @@ func (e *DamageError) Error() string {
 // Publish); any number reads. Readers see published entries only.
 type Store struct {
 	dir       string
+	disk      disk
 	published atomic.Pointer[view]
 	durable   atomic.Pointer[view] // the tip after the last Extend
 	tiles     *lru[tileID, *tile]
@@ -114,7 +115,9 @@ func newView(e edge, c checkpoint.Checkpoint, signed []byte) *view {
 // again. It reads a few files whatever the log's size.
 //
 // The caller sees to it that no other process has the folder open for writing.
-func Open(dir string) (*Store, error) {
+func Open(dir string) (*Store, error) { return open(dir, disk{sync: (*os.File).Sync}) }
+
+func open(dir string, k disk) (*Store, error) {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return nil, fmt.Errorf("tiles: %w", err)
 	}
@@ -122,7 +125,8 @@ func Open(dir string) (*Store, error) {
 		dir:     dir,
 		tiles:   newLRU[tileID, *tile](MaxCachedTiles),
 		bundles: newLRU[uint64, []uint32](MaxCachedBundles),
-		dirs:    newDirs(dir),
+		disk:    k,
+		dirs:    newDirs(dir, k),
 	}
 	v, err := s.load()
 	if err != nil {
@@ -138,7 +142,7 @@ func Open(dir string) (*Store, error) {
 		return nil, err
 	}
 	// The rename that put the checkpoint there may not be durable yet.
-	if err := syncDir(dir); err != nil {
+	if err := k.syncDir(dir); err != nil {
 		return nil, fmt.Errorf("tiles: %w", err)
 	}
 	s.sweepLeftovers(v.edge.size)

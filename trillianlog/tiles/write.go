@@ -80,7 +80,7 @@ func (s *Store) openGrowing() error {
 	if err := s.dirs.forFile(name); err != nil {
 		return err
 	}
-	f, err := replace(name, s.tip.bundle.data)
+	f, err := s.disk.replace(name, s.tip.bundle.data)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (x *extension) add(entry []byte, leaf Hash) {
 		return
 	}
 	data := x.tip.bundle.data
-	x.tip.bundle = bundle{}
+	x.tip.bundle = bundle{data: make([]byte, 0, len(data))} // the next one is likely as long
 	if x.first == nil && x.appended > 0 {
 		x.first = data
 		return
@@ -153,10 +153,10 @@ func (x *extension) write() (growing *os.File, err error) {
 	old := fullTiles(s.tip.size, 0) // the index of the bundle that was partial
 	switch data := x.tip.bundle.data; {
 	case x.first != nil:
-		jobs = append(jobs, appendJob(s.growing, x.first, x.appended))
+		jobs = append(jobs, s.appendJob(s.growing, x.first, x.appended))
 		growing = nil
 	case x.appended > 0:
-		jobs = append(jobs, appendJob(s.growing, data, x.appended))
+		jobs = append(jobs, s.appendJob(s.growing, data, x.appended))
 	}
 	for _, b := range x.bundles {
 		jobs = append(jobs, x.fileJob(EntriesPath(b.index, Width), b.data))
@@ -171,7 +171,7 @@ func (x *extension) write() (growing *os.File, err error) {
 			return nil, err
 		}
 		jobs = append(jobs, func() (err error) {
-			growing, err = writeSynced(name, x.tip.bundle.data)
+			growing, err = s.disk.writeSynced(name, x.tip.bundle.data)
 			return err
 		})
 	}
@@ -195,12 +195,12 @@ func (x *extension) write() (growing *os.File, err error) {
 }
 
 // appendJob appends what a file does not hold yet.
-func appendJob(f *os.File, data []byte, held int) func() error {
+func (s *Store) appendJob(f *os.File, data []byte, held int) func() error {
 	return func() error {
 		if _, err := f.WriteAt(data[held:], int64(held)); err != nil {
 			return err
 		}
-		return f.Sync()
+		return s.disk.sync(f)
 	}
 }
 
@@ -213,7 +213,7 @@ func (x *extension) fileJob(resource string, data []byte) func() error {
 		if err != nil {
 			return err
 		}
-		f, err := writeSynced(name, data)
+		f, err := x.store.disk.writeSynced(name, data)
 		if err != nil {
 			return err
 		}
@@ -249,9 +249,9 @@ func (s *Store) Publish(signed []byte) error {
 	if err := s.writePartials(&v.edge); err != nil {
 		return err
 	}
-	f, err := replace(s.path(CheckpointPath), signed)
+	f, err := s.disk.replace(s.path(CheckpointPath), signed)
 	if err == nil {
-		err = errors.Join(f.Close(), syncDir(s.dir))
+		err = errors.Join(f.Close(), s.disk.syncDir(s.dir))
 	}
 	if err != nil {
 		return fmt.Errorf("tiles: publish: %w", err)
