@@ -15,7 +15,10 @@ import (
 
 // defaultListen is where serve listens and where the other commands ask unless
 // they are told otherwise. Loopback: nobody else reaches it.
-const defaultListen = "127.0.0.1:8080"
+const (
+	defaultListen = "127.0.0.1:8080"
+	defaultServer = "http://" + defaultListen
+)
 
 const (
 	categoryServer = "Which service"
@@ -32,7 +35,7 @@ func readFlags(more ...cli.Flag) []cli.Flag {
 	return append(more,
 		&cli.StringFlag{
 			Name: "server", Usage: "ask the service at `URL`", EnvVars: []string{"TALLYROOT_SERVER"},
-			Value: "http://" + defaultListen, Category: categoryServer,
+			Value: defaultServer, Category: categoryServer,
 		},
 		&cli.StringFlag{
 			Name: "token-file", TakesFile: true, Category: categoryServer,
@@ -62,7 +65,11 @@ func connect(c *cli.Context, needsToken bool) (*client.Client, error) {
 			"(the administrator's is in the service's data directory, admin.token; "+
 			"a participant's is what `tallyroot participant add` or `tallyroot token add` printed)", c.Command.HelpName)
 	}
-	cl, err := client.New(c.String("server"), token)
+	server := c.String("server")
+	if server == "" { // TALLYROOT_SERVER is set to nothing
+		server = defaultServer
+	}
+	cl, err := client.New(server, token)
 	if err != nil {
 		return nil, usageError{err}
 	}
