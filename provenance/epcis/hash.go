@@ -62,17 +62,17 @@ type builder struct {
 	tmp     []byte
 	context Context
 	version Version
+	// Where buf and spans begin; most events need no more.
+	bytes    [1024]byte
+	children [16]span
 }
 
 // span is where a child stands in buf.
 type span struct{ from, to int }
 
 func newBuilder(version Version, event jcs.Value) *builder {
-	b := &builder{
-		buf:     make([]byte, 0, 1024),
-		spans:   make([]span, 0, 16),
-		version: version,
-	}
+	b := &builder{version: version}
+	b.buf, b.spans = b.bytes[:0], b.children[:0]
 	b.event(event)
 	return b
 }
