@@ -12,7 +12,8 @@ import (
 // ErrMalformed is what every error about the form of a policy wraps.
 var ErrMalformed = errors.New("malformed policy")
 
-// Parse reads a policy file. An error names the line.
+// Parse reads a policy file. An error names the line. The last line may lack its
+// newline.
 func Parse(text []byte) (*Policy, error) {
 	if len(text) > MaxSize {
 		return nil, fmt.Errorf("%w: %d bytes; the limit is %d", ErrMalformed, len(text), MaxSize)

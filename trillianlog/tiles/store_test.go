@@ -527,3 +527,34 @@ func TestConcurrentReaders(t *testing.T) {
 	readers.Wait()
 	check(t, s, &r, end, []uint64{0, 1, 2000, end - 1})
 }
+
+// Where an index gains a digit group, the files go on in another folder.
+func TestThousandthBundle(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := open(dir, disk{sync: func(*os.File) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const boundary = 1000 * Width
+	grow(t, s, boundary-100)
+	for _, size := range []uint64{boundary - 1, boundary, boundary + 1, boundary + 300} {
+		grow(t, s, size)
+		again := mustOpen(t, dir)
+		first := uint64(boundary - 600)
+		got, err := again.Entries(context.Background(), first, size-first)
+		if err != nil || !slices.EqualFunc(got, testEntries(first, size-first), bytes.Equal) {
+			t.Fatalf("size %d: %d entries, %v", size, len(got), err)
+		}
+		proof, err := again.ConsistencyProof(boundary-100, size)
+		want, err2 := s.ConsistencyProof(boundary-100, size)
+		if err != nil || err2 != nil || !slices.Equal(proof, want) {
+			t.Fatalf("size %d: %v, %v", size, err, err2)
+		}
+	}
+	for _, name := range []string{"tile/entries/999", "tile/entries/x001/000", "tile/entries/x001/001.growing", "tile/0/x001/000", "tile/0/x001/001.p/44", "tile/1/003.p/233"} {
+		if _, err := os.Stat(s.path(name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
