@@ -202,6 +202,7 @@ func (c *check) participants(h *history.History) error {
 	if (key.Kind == historyindex.Participant || key.Kind == historyindex.Operator) && len(h.Entries) == len(h.Positions) {
 		c.signers[key] = c.verdict.Entries
 	}
+	seen := make(map[historyindex.Key]bool)
 	for i := range h.Participants {
 		inner := &h.Participants[i]
 		name := inner.Kind + " " + inner.ID
@@ -210,11 +211,10 @@ func (c *check) participants(h *history.History) error {
 			return err
 		}
 		problem := ""
-		_, twice := c.signers[key]
 		switch {
 		case key.Kind != historyindex.Participant && key != operatorKey:
 			problem = "is neither a participant's nor the operator's"
-		case twice:
+		case seen[key]:
 			problem = "stands there twice"
 		case inner.LogCheckpoint != h.LogCheckpoint:
 			problem = "has another checkpoint"
@@ -224,11 +224,16 @@ func (c *check) participants(h *history.History) error {
 		if problem != "" {
 			return fail(ErrParticipants, fmt.Errorf("that of %s %s", name, problem))
 		}
-		if c.signers[key], err = c.proved(inner, key); err != nil {
+		seen[key] = true
+		entries, err := c.proved(inner, key)
+		if err != nil {
 			if e, ok := err.(*Error); ok {
 				e.History = name
 			}
 			return err
+		}
+		if _, outer := c.signers[key]; !outer {
+			c.signers[key] = entries
 		}
 	}
 	if _, ok := c.signers[operatorKey]; !ok {

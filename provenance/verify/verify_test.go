@@ -179,6 +179,11 @@ func TestHistory(t *testing.T) {
 	if v := mustVerify(t, l, historyindex.Operator, entry.Operator); len(v.Entries) != 1 || !v.Entries[0].Counts() || v.Entries[0].Effect == nil || v.Entries[0].Keys[0] != l.operator.Verifier() {
 		t.Errorf("operator: %+v", v)
 	}
+	twice := l.history(historyindex.Operator, entry.Operator)
+	twice.Participants = append(twice.Participants, *l.bare(historyindex.Operator, entry.Operator))
+	if _, err := verify.History(twice.Append(nil), historyindex.Key{}, l.trust()); err != nil {
+		t.Errorf("the operator's history with itself inside: %v", err)
+	}
 	if v := mustVerify(t, l, historyindex.By, entry.Operator); len(v.Entries) != 3 || v.Unauthenticated() != 0 {
 		t.Errorf("by operator: %+v", v)
 	}
