@@ -16,7 +16,8 @@ import (
 )
 
 // A HistoryVerdict is what a good history shows: that each of its entries
-// stands in the log, and which of them count. That there are no others it does
+// stands in the log, and which of them count by the statements about the signers
+// that it holds. That there are no other entries, nor other statements, it does
 // not show.
 type HistoryVerdict struct {
 	Key   historyindex.Key
@@ -336,6 +337,6 @@ func (v *HistoryVerdict) String() string {
 	if n := v.Unauthenticated(); n > 0 {
 		fmt.Fprintf(&b, "%d of them are unauthenticated and count for nothing: their signatures do not hold.\n", n)
 	}
-	b.WriteString("Whether the log holds more about it, this file cannot show.")
+	b.WriteString("Whether the log holds more about it, or statements that changed the signers' keys, this file cannot show.")
 	return b.String()
 }
