@@ -65,7 +65,9 @@ func (s *store) loadState(tree int64) (*logState, error) {
 	}
 	st.root = &trillian.SignedLogRoot{LogRoot: head}
 	st.size, st.time = root.TreeSize, root.TimestampNanos
-	if err := s.loadEdge(tree, st); err != nil {
+	if st.next < st.size {
+		st.damage = fmt.Errorf("the last stored leaf is %d, and the tree has %d", int64(st.next)-1, st.size)
+	} else if err := s.loadEdge(tree, st); err != nil {
 		st.damage = err
 	} else if st.size > 0 {
 		st.damage = s.checkRoot(tree, st, root.RootHash)
