@@ -77,7 +77,7 @@ type Error struct {
 	Reason  error  // one of the Err values of this package
 	History string // the history inside the one that was read; "" for that one itself
 	Index   uint64 // the entry's position in the log
-	HasIdx  bool   // whether there is one
+	AtIndex bool   // whether there is one
 	Err     error  // what else is known; may be nil
 }
 
@@ -86,7 +86,7 @@ func (e *Error) Error() string {
 	if e.History != "" {
 		b.WriteString("history of " + e.History + ": ")
 	}
-	if e.HasIdx {
+	if e.AtIndex {
 		fmt.Fprintf(&b, "entry %d: ", e.Index)
 	}
 	b.WriteString(e.Reason.Error())
@@ -107,7 +107,7 @@ func (e *Error) Unwrap() []error {
 func fail(reason, err error) error { return &Error{Reason: reason, Err: err} }
 
 func failAt(reason error, index uint64, err error) error {
-	return &Error{Reason: reason, Index: index, HasIdx: true, Err: err}
+	return &Error{Reason: reason, Index: index, AtIndex: true, Err: err}
 }
 
 // checkpoint checks a signed checkpoint.

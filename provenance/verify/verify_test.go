@@ -436,7 +436,7 @@ func TestHistoryMutations(t *testing.T) {
 	h.Entries[1].Proof[0][0] ^= 1
 	_, err := verify.History(h.Append(nil), asked, l.trust())
 	var typed *verify.Error
-	if !errors.As(err, &typed) || !typed.HasIdx || typed.Index != h.Entries[1].Index {
+	if !errors.As(err, &typed) || !typed.AtIndex || typed.Index != h.Entries[1].Index {
 		t.Errorf("the error does not name the entry: %v", err)
 	}
 }
