@@ -29,7 +29,7 @@ const origin = "log.example.org"
 // host is a server on a real Service, listening, with two participants: farm,
 // which may describe 0950600…, and shop, which may describe nothing of it.
 type host struct {
-	t       *testing.T
+	t       testing.TB
 	URL     string
 	addr    string
 	dir     string
@@ -43,7 +43,7 @@ type host struct {
 }
 
 // open starts a host; change may alter its options, and config the service's.
-func open(t *testing.T, change func(*gateway.Options), config ...func(*provenance.Config)) *host {
+func open(t testing.TB, change func(*gateway.Options), config ...func(*provenance.Config)) *host {
 	t.Helper()
 	h := &host{t: t, dir: t.TempDir(), logs: &syncBuffer{}, change: change}
 	t.Cleanup(func() { h.stop() })
@@ -152,7 +152,7 @@ type answer struct {
 func (a answer) String() string { return fmt.Sprintf("%d %s", a.Status, a.Body) }
 
 // object is the answer's JSON.
-func (a answer) object(t *testing.T) map[string]any {
+func (a answer) object(t testing.TB) map[string]any {
 	t.Helper()
 	var v map[string]any
 	if err := json.Unmarshal(a.Body, &v); err != nil {

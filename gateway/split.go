@@ -80,7 +80,10 @@ func splitArray(b []byte, limit int) ([][]byte, error) {
 	if count > limit {
 		return nil, tooLarge("the batch", "events", count, limit).Err()
 	}
-	return events, trailing(b, i+1, broken)
+	if err := trailing(b, i+1, broken); err != nil {
+		return nil, err
+	}
+	return events, nil
 }
 
 func trailing(b []byte, i int, broken func(int, string) error) error {

@@ -14,8 +14,8 @@ import (
 )
 
 // logFiles serves the log's static files (c2sp.org/tlog-tiles) under /log/.
-// Full tiles and bundles never change. A checkpoint is asked for anew each
-// time, and a partial tile soon has more in it.
+// What stands under a tile's or bundle's path never changes, be it full or
+// partial; a checkpoint is asked for anew each time.
 func (s *Server) logFiles(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/log/")
 	data, immutable, err := s.service.Tiles().File(path)
@@ -29,16 +29,14 @@ func (s *Server) logFiles(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	switch {
-	case path == "checkpoint":
-		h.Set("Content-Type", "text/plain; charset=utf-8")
-		h.Set("Cache-Control", "no-cache")
-	case immutable:
-		h.Set("Content-Type", "application/octet-stream")
+	if immutable {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	default:
-		h.Set("Content-Type", "application/octet-stream")
-		h.Set("Cache-Control", "public, max-age=60")
+	} else {
+		h.Set("Cache-Control", "no-cache")
+	}
+	h.Set("Content-Type", "application/octet-stream")
+	if path == "checkpoint" {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
 	}
 	serveBytes(w, r, data)
 }
