@@ -19,7 +19,7 @@ tools:
 	scripts/install-tools.sh
 
 lint:
-	unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))
 	if [ -n "$$unformatted" ]; then
 		echo "These files are not as gofmt writes them:" $$unformatted >&2
 		exit 1

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -70,8 +71,18 @@ func TestEveryCommandHasHelpAndJSON(t *testing.T) {
 	})
 }
 
+// unsetenv takes a variable out of the environment until the test ends: help
+// shows what it says.
+func unsetenv(t *testing.T, name string) {
+	if value, ok := os.LookupEnv(name); ok {
+		t.Setenv(name, value) // puts it back
+		os.Unsetenv(name)
+	}
+}
+
 func helpOf(t *testing.T, path []string) string {
 	t.Helper()
+	unsetenv(t, "TALLYROOT_SERVER")
 	var out bytes.Buffer
 	app := newApp()
 	app.Writer = &out

@@ -103,7 +103,7 @@ func eventLog(c *cli.Context) (err error) {
 		fmt.Println(summary)
 	}
 	if sendErr != nil {
-		return fmt.Errorf("stopped after %s: %w\nRun the same command again: what is logged is recognised.", countNoun(r.count(), "event"), sendErr)
+		return fmt.Errorf("stopped after %s (run the same command again: what is logged is recognised): %w", countNoun(r.count(), "event"), sendErr)
 	}
 	if r.refused > 0 || r.pending > 0 {
 		return silentError{}

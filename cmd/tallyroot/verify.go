@@ -44,7 +44,7 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "entry", Usage: "the entry's bytes in `FILE`, for a receipt", TakesFile: true},
 			&cli.StringFlag{Name: "id", Usage: "the history must be that of this `ID`"},
 			kindFlag(),
-			&cli.DurationFlag{Name: "max-age", Usage: "refuse what was witnessed longer ago than this; 0 is any time", DefaultText: "0"},
+			&cli.DurationFlag{Name: "max-age", Usage: "refuse what was witnessed longer ago than `DURATION`; 0 is any time", DefaultText: "0"},
 			jsonFlag(),
 		},
 		Action: verifyFiles,
