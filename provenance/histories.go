@@ -11,21 +11,15 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 )
 
-// maxHistoryBytes bounds the entries of one answer. A list that would have more
-// is cut there; its positions are whole, and the rest is asked for by offset.
-const maxHistoryBytes = 8 << 20
-
 // History gives the entries under one key, at the published checkpoint, each
 // with its inclusion proof, and the histories of those who signed them. The
-// positions are always the whole list; of the entries it gives at most limit
-// (0 or more than history.PageLimit: that many), from offset on.
+// positions are always the whole list, and so are the entries up to
+// history.PageLimit of them; of a longer list it gives at most limit (0 or more
+// than history.PageLimit: that many), from offset on.
 func (s *Service) History(ctx context.Context, kind historyindex.Kind, id string, offset uint64, limit int) (*history.History, error) {
 	key, err := historyKey(kind, id)
 	if err != nil {
 		return nil, err
-	}
-	if limit <= 0 || limit > history.PageLimit {
-		limit = history.PageLimit
 	}
 	published, checkpoint := s.log.Published()
 	h, signers, err := s.provenHistory(ctx, key, published.Size, string(checkpoint), offset, limit)
@@ -78,12 +72,16 @@ func (s *Service) provenHistory(ctx context.Context, key historyindex.Key, size 
 		return nil, nil, err
 	}
 	h := &history.History{ID: key.Identifier, Kind: key.Kind.String(), LogCheckpoint: checkpoint, Positions: positions}
-	var signers []string
-	bytes := 0
-	for _, index := range positions[min(offset, uint64(len(positions))):] {
-		if len(h.Entries) == limit || bytes > maxHistoryBytes {
-			break
+	page := positions
+	if len(positions) > history.PageLimit {
+		if limit <= 0 || limit > history.PageLimit {
+			limit = history.PageLimit
 		}
+		page = positions[min(offset, uint64(len(positions))):]
+		page = page[:min(limit, len(page))]
+	}
+	var signers []string
+	for _, index := range page {
 		e, err := s.entryAt(ctx, index)
 		if err != nil {
 			return nil, nil, err
@@ -93,7 +91,6 @@ func (s *Service) provenHistory(ctx context.Context, key historyindex.Key, size 
 			return nil, nil, fmt.Errorf("prove the entry at index %d: %w", index, err)
 		}
 		h.Entries = append(h.Entries, history.Entry{Index: index, Entry: e.bytes, Proof: proof})
-		bytes += len(e.bytes)
 		for _, id := range e.Participants {
 			if !slices.Contains(signers, id) {
 				signers = append(signers, id)

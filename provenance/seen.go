@@ -6,6 +6,7 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/epcis"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/verify"
 )
 
 // Seen is an entry of a history and what it counts for there.
@@ -39,7 +40,8 @@ func (s *Service) read(ctx context.Context, key historyindex.Key, size uint64, m
 	if err != nil {
 		return nil, err
 	}
-	var entries []Seen
+	var judged []verify.Judged
+	var seen []Seen
 	for _, index := range positions {
 		e, err := s.entryAt(ctx, index)
 		if err != nil {
@@ -51,40 +53,21 @@ func (s *Service) read(ctx context.Context, key historyindex.Key, size uint64, m
 		if maxBytes -= len(e.bytes); maxBytes < 0 {
 			break
 		}
-		entries = append(entries, Seen{
-			Index: index, Entry: e.Entry, Bytes: e.bytes,
-			Unauthenticated: s.projection.State().At(index).Verify(e.Entry),
-		})
+		judged = append(judged, verify.Judged{Index: index, Entry: e.Entry, Signature: s.projection.State().At(index).Verify(e.Entry)})
+		seen = append(seen, Seen{Index: index, Entry: e.Entry, Bytes: e.bytes})
 	}
-	judge(entries)
-	return entries, nil
-}
-
-// judge marks duplicates, error declarations, and what they withdraw.
-func judge(entries []Seen) {
-	first := map[[32]byte]int{}
-	for i := range entries {
-		e := &entries[i]
-		_, e.Declaration = epcis.ErrorDeclared(e.Entry.JSON)
-		id, err := entry.Identity(e.Entry.Participants[0], e.Entry.JSON)
-		if err != nil || e.Unauthenticated != nil {
-			continue
-		}
-		if _, e.Duplicate = first[id]; !e.Duplicate {
-			first[id] = i
+	verify.Relate(judged)
+	at := make(map[uint64]*Seen, len(seen))
+	for i := range seen {
+		at[seen[i].Index] = &seen[i]
+	}
+	for i, j := range judged {
+		e := &seen[i]
+		e.Unauthenticated, e.Duplicate = j.Signature, j.DuplicateOf != nil
+		_, e.Declaration = epcis.ErrorDeclared(j.Entry.JSON)
+		if j.WithdrawnBy != nil {
+			e.Withdrawn = at[*j.WithdrawnBy]
 		}
 	}
-	for i := range entries {
-		d := &entries[i]
-		if !d.Declaration || d.Unauthenticated != nil || d.Duplicate {
-			continue
-		}
-		id, err := entry.Identity(d.Entry.Participants[0], d.Entry.JSON.Without("errorDeclaration"))
-		if err != nil {
-			continue
-		}
-		if o, ok := first[id]; ok && epcis.SameButDeclaration(entries[o].Entry.JSON, d.Entry.JSON) {
-			entries[o].Withdrawn = d
-		}
-	}
+	return seen, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/verify"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/embedded"
 )
@@ -91,6 +92,17 @@ func TestLogAndReadBack(t *testing.T) {
 	if err != nil || found.Index != logged.Index || found.Participant != "green-valley-farm" {
 		t.Fatalf("found %+v, %v", found, err)
 	}
+	key, err := os.ReadFile(filepath.Join(dir, "log.vkey"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := verify.LogKey(strings.TrimSpace(string(key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verify.Receipt(found.Entry, logged.Receipt, trust); err != nil {
+		t.Errorf("the receipt does not verify: %v", err)
+	}
 	h, err := s.History(t.Context(), historyindex.Object, "urn:epc:id:sgtin:9506000.013435.1", 0, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +110,10 @@ func TestLogAndReadBack(t *testing.T) {
 	if len(h.Positions) != 1 || h.Positions[0] != logged.Index || len(h.Participants) != 2 {
 		t.Errorf("history %+v", h)
 	}
+	if _, err := verify.History(h.Append(nil), historyindex.Key{Kind: historyindex.Object, Identifier: "urn:epc:id:sgtin:9506000.013435.1"}, trust); err != nil {
+		t.Errorf("the history does not verify: %v", err)
+	}
+
 	// All of it is there after a restart, and the log goes on.
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -8,19 +8,32 @@ import (
 )
 
 // relate says what the authenticated entries make of one another: duplicates,
-// withdrawals, and the effect of statements. An unauthenticated entry takes no
-// part in it.
+// withdrawals, and the effect of statements.
 func (c *check) relate() {
 	v := c.verdict
+	Relate(v.Entries)
 	if v.Key.Kind == historyindex.Master && v.First == 0 {
 		v.Master = new(participant.Master)
 	}
-	seen := make(map[[32]byte]*Judged, len(v.Entries)) // by identity, the first one
 	for i := range v.Entries {
 		j := &v.Entries[i]
 		if effect, ok := c.effects[j.Index]; ok {
 			j.Effect = &effect
 		}
+		if v.Master != nil && j.Signature == nil && j.DuplicateOf == nil {
+			effect := v.Master.ApplyVerified(v.Key.Identifier, j.Index, j.Entry, v.State)
+			j.Effect = &effect
+		}
+	}
+}
+
+// Relate marks, among entries in the log's order whose Signature was judged, the
+// duplicates, the error declarations that withdraw an event, and the events that
+// they withdraw. An unauthenticated entry takes no part in it.
+func Relate(entries []Judged) {
+	seen := make(map[[32]byte]*Judged, len(entries)) // by identity, the first one
+	for i := range entries {
+		j := &entries[i]
 		if j.Signature != nil {
 			continue
 		}
@@ -31,13 +44,9 @@ func (c *check) relate() {
 			}
 			seen[identity] = j
 		}
-		if v.Master != nil {
-			effect := v.Master.ApplyVerified(v.Key.Identifier, j.Index, j.Entry, v.State)
-			j.Effect = &effect
-		}
 	}
-	for i := range v.Entries {
-		if j := &v.Entries[i]; j.Signature == nil && j.DuplicateOf == nil {
+	for i := range entries {
+		if j := &entries[i]; j.Signature == nil && j.DuplicateOf == nil {
 			withdraw(j, seen)
 		}
 	}
