@@ -53,6 +53,8 @@ func child() {
 	os.Exit(1)
 }
 
+// startChild also wants the child's standard error to stay empty: Trillian's
+// klog writes there.
 func startChild(t *testing.T, dir string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -65,6 +67,13 @@ func startChild(t *testing.T, dir string) (*exec.Cmd, *bufio.Scanner) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var noise bytes.Buffer
+	cmd.Stderr = &noise
+	t.Cleanup(func() {
+		if noise.Len() > 0 {
+			t.Errorf("on the standard error: %s", &noise)
+		}
+	})
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

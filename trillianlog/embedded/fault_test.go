@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -364,4 +366,46 @@ func TestClockThatStepsBack(t *testing.T) {
 		}
 		last = r.TimestampNanos
 	}
+}
+
+// A rotten block fails the reads that need it, and nothing else.
+func TestCorruptFile(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	add(t, b, 0, 5000)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// The leaves are in the largest sstable, in order.
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var largest string
+	var content []byte
+	for _, name := range tables {
+		c, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c) > len(content) {
+			largest, content = name, c
+		}
+	}
+	content[100] ^= 1
+	if err := os.WriteFile(largest, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, dir)
+	read := func(index int64) error {
+		_, err := b.Client().GetLeavesByRange(t.Context(), &trillian.GetLeavesByRangeRequest{LogId: b.TreeID(), StartIndex: index, Count: 1})
+		return err
+	}
+	if err := read(0); status.Code(err) != codes.DataLoss {
+		t.Errorf("reading from the rotten block: %v", err)
+	}
+	if err := read(4990); err != nil {
+		t.Errorf("reading from another block: %v", err)
+	}
+	add(t, b, 5000, 5010)
 }

@@ -239,6 +239,7 @@ func (t *writeTX) add(leaves []*trillian.LogLeaf, at time.Time, computed bool) (
 		claims  = make([]claim, len(leaves))
 		ok      = status.New(codes.OK, "OK").Proto()
 		queued  = timestamppb.New(at)
+		never   = new(timestamppb.Timestamp)
 	)
 	for i, leaf := range leaves {
 		res[i] = &results[i]
@@ -260,7 +261,7 @@ func (t *writeTX) add(leaves []*trillian.LogLeaf, at time.Time, computed bool) (
 			continue
 		}
 		res[i].Status = ok
-		leaf.QueueTimestamp, leaf.IntegrateTimestamp = queued, &timestamppb.Timestamp{}
+		leaf.QueueTimestamp, leaf.IntegrateTimestamp = queued, never
 		if err := t.stage(leaf, c, newLeafRecord(leaf, at, computed)); err != nil {
 			return nil, err
 		}
