@@ -21,8 +21,10 @@ func TestMain(m *testing.M) {
 
 // TestScripts drives the real program: testdata/script has one file for each
 // thing that it can do.
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+func TestScripts(t *testing.T) { testscript.Run(t, scriptParams()) }
+
+func scriptParams() testscript.Params {
+	return testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -40,7 +42,7 @@ func TestScripts(t *testing.T) {
 			"mode":        checkMode,
 			"flip":        flipByte,
 		},
-	})
+	}
 }
 
 type serversKey struct{}
