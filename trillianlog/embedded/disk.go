@@ -121,6 +121,9 @@ func openDisk(dir string, fs vfs.FS, minFree uint64, cacheBytes int64, logger *s
 		l.Compression = func() *sstable.CompressionProfile { return sstable.BalancedCompression }
 	}
 	d.db, err = pebble.Open(dir, opts)
+	if errors.Is(err, syscall.ENOSPC) {
+		err = refuse(ErrNoSpace, codes.ResourceExhausted, err, "nothing is lost, make room and try again")
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the store in %s cannot be opened: %w", dir, err), lock.Close())
 	}
@@ -200,8 +203,12 @@ func (d *disk) room() error {
 }
 
 // waitForRoom is called when a write finds no space; no other write starts
-// before it returns, and then the write is tried once more.
+// before it returns, and then the write is tried once more. While the store is
+// being opened it does not wait.
 func (d *disk) waitForRoom() {
+	if !d.opened.Load() {
+		return
+	}
 	d.logger.Error("store: the disk is full, writing waits until there is room", "dir", d.dir)
 	tick := time.NewTicker(fullDiskPoll)
 	defer tick.Stop()

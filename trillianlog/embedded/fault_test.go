@@ -134,6 +134,31 @@ func TestWriteWaitsForRoom(t *testing.T) {
 	checkRoot(t, open(t, dir), 10)
 }
 
+// A disk that is full when the store is opened is an answer, not a wait.
+func TestOpenOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	f := newFaults()
+	b := f.open(t, dir)
+	add(t, b, 0, 5)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{".log", ""} {
+		f.on(func(op errorfs.Op) error {
+			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpLock && op.Kind != errorfs.OpMkdirAll && strings.HasSuffix(op.Path, suffix) {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		_, err := Open(t.Context(), dir, Options{Logger: silent, fs: f})
+		f.inject.Store(nil)
+		if !errors.Is(err, ErrNoSpace) {
+			t.Errorf("opening without room for %q: %v", suffix, err)
+		}
+	}
+	checkRoot(t, f.open(t, dir), 5)
+}
+
 func checkRoot(t *testing.T, b *Backend, size uint64) {
 	t.Helper()
 	var ref reference

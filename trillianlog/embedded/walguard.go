@@ -10,7 +10,8 @@ import (
 // log, and failed fsyncs of its folder, from Pebble. Where Pebble changes from
 // one log to the next it panics over them with its mutexes in a state in which
 // not even recover helps. So here the store is declared broken, which lets go
-// whoever waits (disk.attempt), and the operation never returns.
+// whoever waits (disk.attempt), and the operation never returns. While a store
+// is being opened, errors are what Open answers.
 type logGuard struct {
 	vfs.FS
 	d *disk
@@ -18,12 +19,13 @@ type logGuard struct {
 
 func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
-// never reports a failure and does not return from it.
-func (g logGuard) never(err error) {
-	if err != nil {
+// never does not return if there is an error.
+func (g logGuard) never(err error) error {
+	if err != nil && g.d.opened.Load() {
 		g.d.fail(err)
 		select {}
 	}
+	return err
 }
 
 func (g logGuard) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -40,10 +42,7 @@ func (g logGuard) guard(name string, f vfs.File, err error) (vfs.File, error) {
 	if !isLog(name) {
 		return f, err
 	}
-	// Opening a store makes a log too, and an error there is an answer.
-	if g.d.opened.Load() {
-		g.never(err)
-	} else if err != nil {
+	if err := g.never(err); err != nil {
 		return nil, err
 	}
 	return guardedFile{f, g}, nil
@@ -64,24 +63,20 @@ type guardedFile struct {
 
 func (f guardedFile) Write(p []byte) (int, error) {
 	n, err := f.File.Write(p)
-	f.g.never(err)
-	return n, nil
+	return n, f.g.never(err)
 }
 
 func (f guardedFile) Sync() error {
-	f.g.never(f.File.Sync())
-	return nil
+	return f.g.never(f.File.Sync())
 }
 
 func (f guardedFile) SyncData() error {
-	f.g.never(f.File.SyncData())
-	return nil
+	return f.g.never(f.File.SyncData())
 }
 
 func (f guardedFile) SyncTo(length int64) (bool, error) {
 	full, err := f.File.SyncTo(length)
-	f.g.never(err)
-	return full, nil
+	return full, f.g.never(err)
 }
 
 // Close has nothing to report: what counts was synced before.
