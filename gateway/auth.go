@@ -19,13 +19,9 @@ var errNoToken = fmt.Errorf("%w: send a token in the header Authorization: Beare
 // A token is counted against its rate before it is looked up, so guessing is
 // bounded too. The token itself never leaves this function.
 func (s *Server) caller(ctx context.Context) (provenance.Caller, error) {
-	header := metadata.ValueFromIncomingContext(ctx, "authorization")
-	if len(header) == 0 {
-		return provenance.Caller{}, nil
-	}
-	scheme, token, ok := strings.Cut(header[0], " ")
-	if len(header) > 1 || !ok || !strings.EqualFold(scheme, "bearer") || token == "" {
-		return provenance.Caller{}, fmt.Errorf("%w: the Authorization header cannot be read; it is written Authorization: Bearer TOKEN", provenance.ErrUnauthenticated)
+	token, err := bearer(metadata.ValueFromIncomingContext(ctx, "authorization"))
+	if err != nil || token == "" {
+		return provenance.Caller{}, err
 	}
 	sum := sha256.Sum256([]byte(token))
 	if wait := s.tokenLimit.wait(binary.BigEndian.Uint64(sum[:])); wait > 0 {
@@ -36,12 +32,25 @@ func (s *Server) caller(ctx context.Context) (provenance.Caller, error) {
 		return provenance.Caller{}, err
 	}
 	if x := exchangeOf(ctx); x != nil {
-		x.participant = caller.Participant
 		if caller.Admin {
-			x.participant = "(operator)"
+			x.by("(operator)")
+		} else {
+			x.by(caller.Participant)
 		}
 	}
 	return caller, nil
+}
+
+// bearer reads the Authorization headers; "" when there is none.
+func bearer(header []string) (token string, err error) {
+	if len(header) == 0 {
+		return "", nil
+	}
+	scheme, token, ok := strings.Cut(header[0], " ")
+	if len(header) > 1 || !ok || !strings.EqualFold(scheme, "bearer") || token == "" {
+		return "", fmt.Errorf("%w: the Authorization header cannot be read; it is written Authorization: Bearer TOKEN", provenance.ErrUnauthenticated)
+	}
+	return token, nil
 }
 
 // admin lets only the operator's token pass.

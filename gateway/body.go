@@ -54,7 +54,8 @@ func (b *requestBody) Read(p []byte) (int, error) { return b.rest.Read(p) }
 func (b *requestBody) Close() error               { return nil }
 
 // readBody reads the body whole, checks its type and keeps to the limit. What
-// is over the limit is refused unread where its length is announced.
+// is over the limit is refused unread where its length is announced. Memory
+// grows with what has come, not with what is announced.
 func readBody(w http.ResponseWriter, r *http.Request, rule bodyRule) (*requestBody, *status.Status) {
 	b := &requestBody{}
 	var st *status.Status
@@ -67,7 +68,7 @@ func readBody(w http.ResponseWriter, r *http.Request, rule bodyRule) (*requestBo
 	}
 	body := http.MaxBytesReader(w, r.Body, limit)
 	var err error
-	if r.ContentLength > 0 {
+	if r.ContentLength > 0 && r.ContentLength <= smallBody {
 		b.data = make([]byte, r.ContentLength)
 		_, err = io.ReadFull(body, b.data)
 	} else {
@@ -86,6 +87,16 @@ func readBody(w http.ResponseWriter, r *http.Request, rule bodyRule) (*requestBo
 	}
 	b.rest.Reset(b.data)
 	return b, nil
+}
+
+// drainBytes is how much of a refused body is read and thrown away, so that its
+// sender, who may read no answer before it has sent all, gets to see why.
+const drainBytes = 40 << 20
+
+func drain(r *http.Request) {
+	if r.Header.Get("Expect") == "" && r.ContentLength <= drainBytes {
+		_, _ = io.CopyN(io.Discard, r.Body, drainBytes) // the answer is the same if it fails
+	}
 }
 
 // bodyType is the media type of the body. What has none is taken as JSON.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -17,18 +18,41 @@ import (
 )
 
 // exchange is one request and its answer, as the log and the metrics see them.
-// It belongs to the goroutine that serves the request.
+// It belongs to the goroutine that serves the request, but for what stands under
+// mu: gRPC runs its methods on goroutines of their own.
 type exchange struct {
 	http.ResponseWriter
-	request     *http.Request
-	id          string
-	grpc        bool
-	participant string // of the token, once it was accepted
-	cause       error  // what is hidden from the client
+	request *http.Request
+	id      string
+	grpc    bool
 
-	status int // of the answer; an RPC sets it before it is written
+	status int // of the answer; an RPC of REST sets it before it is written
 	wrote  bool
 	bytes  int64
+
+	mu          sync.Mutex
+	participant string // of the token, once it was accepted
+	cause       error  // what is hidden from the client
+}
+
+// by notes who asks.
+func (x *exchange) by(participant string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.participant = participant
+}
+
+// because notes why the request failed.
+func (x *exchange) because(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.cause = err
+}
+
+func (x *exchange) noted() (participant string, cause error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.participant, x.cause
 }
 
 type exchangeKey struct{}
@@ -146,11 +170,12 @@ func (s *Server) record(x *exchange, took time.Duration) {
 	}
 	s.metrics.observe(route, x.request.Method, code, took)
 
+	participant, cause := x.noted()
 	level := slog.LevelDebug
 	switch {
 	case x.status >= 500 && x.status != http.StatusServiceUnavailable, x.grpc && (code == int(codes.Internal) || code == int(codes.Unknown)):
 		level = slog.LevelError
-	case x.status >= 400, x.grpc && code != 0, x.cause != nil:
+	case x.status >= 400, x.grpc && code != 0, cause != nil:
 		level = slog.LevelInfo
 	}
 	ctx := x.request.Context()
@@ -164,11 +189,11 @@ func (s *Server) record(x *exchange, took time.Duration) {
 	if x.grpc {
 		attrs = append(attrs, slog.Int("grpc", code))
 	}
-	if x.participant != "" {
-		attrs = append(attrs, slog.String("participant", x.participant))
+	if participant != "" {
+		attrs = append(attrs, slog.String("participant", participant))
 	}
-	if x.cause != nil {
-		attrs = append(attrs, slog.Any("cause", x.cause))
+	if cause != nil {
+		attrs = append(attrs, slog.Any("cause", cause))
 	}
 	s.logger.LogAttrs(ctx, level, "served", attrs...)
 }

@@ -64,6 +64,11 @@ type Limits struct {
 	// least recent forgotten first: 16,384 each.
 	Clients int
 
+	// BodyBytes bounds the bodies over 64 KiB that are held at the same time,
+	// all clients' together: 128 MiB. What would be over it has to wait (503).
+	BodyBytes   int
+	Connections int // open at the same time, further ones wait: 8,192
+
 	Streams int // concurrent requests on one HTTP/2 connection: 250
 	Listed  int // events in one answer of the list: 1,000
 	Entries int // entries in one answer of a history: 1,000
@@ -87,6 +92,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.TokenRate, 20_000)
 	set(&l.TokenBurst, 20_000)
 	set(&l.Clients, 16_384)
+	set(&l.BodyBytes, 128<<20)
+	set(&l.Connections, 8192)
 	set(&l.Streams, 250)
 	set(&l.Listed, 1000)
 	set(&l.Entries, 1000)

@@ -81,6 +81,11 @@ func tooLarge(what, unit string, size, limit int) *status.Status {
 	return problem(codes.InvalidArgument, message, info(reasonTooLarge, metadata...))
 }
 
+// busy is for what can be sent again in a moment.
+func busy() *status.Status {
+	return problem(codes.Unavailable, "too many large requests are being served; wait and send this one again", retryIn(retryUnavailable))
+}
+
 // invalid is one field that is wrong.
 func invalid(field, description string) error {
 	return problem(codes.InvalidArgument, field+": "+description, &errdetails.BadRequest{
@@ -202,7 +207,7 @@ func fail(ctx context.Context, err error) error {
 	}
 	st := statusOf(err)
 	if x := exchangeOf(ctx); x != nil && (st.Code() == codes.Internal || st.Code() == codes.Unknown || st.Code() == codes.Unavailable) {
-		x.cause = err
+		x.because(err)
 	}
 	return st.Err()
 }

@@ -48,34 +48,66 @@ func (s *Server) newREST() (http.Handler, error) {
 		}
 	}
 	rules := bodyRules(s.limits)
-	admin := bodyRule{"the request", s.limits.AdminBytes, []string{contentJSON}}
+	other := bodyRule{"the request", s.limits.AdminBytes, []string{contentJSON}}
+	queries := newQueryRules()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if st := queries.check(r.URL); st != nil {
+			drain(r)
+			s.writeProblem(w, r, st)
+			return
+		}
 		switch r.Method {
-		case http.MethodGet, http.MethodHead:
+		case http.MethodGet:
 			r.Body = http.NoBody
+		case http.MethodHead:
+			r = r.WithContext(r.Context()) // a copy: net/http's own still says HEAD, and sends no body
+			r.Method, r.Body = http.MethodGet, http.NoBody
 		case http.MethodPost:
 			rule, ok := rules[r.URL.Path]
 			if !ok {
-				rule = admin
+				rule = other
 			}
-			if r.Header.Get("Authorization") == "" { // every POST needs one: nothing is read from the public
-				s.writeProblem(w, r, statusOf(errNoToken))
-				return
-			}
-			body, st := readBody(w, r, rule)
+			body, give, st := s.takeBody(w, r, rule)
 			if st != nil {
+				drain(r)
 				s.writeProblem(w, r, st)
 				return
 			}
+			defer give()
 			r.Body = body
 		}
 		r.Header.Del("Grpc-Timeout") // grpc-gateway would keep its timer after the request
-		if r.Method == http.MethodHead {
-			r = r.WithContext(r.Context())
-			r.Method = http.MethodGet
-		}
 		mux.ServeHTTP(w, r)
 	}), nil
+}
+
+// takeBody reads a POST's body. Every POST needs a token, so nothing is read
+// from the public, and nothing large from whoever has no good one.
+func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, rule bodyRule) (_ *requestBody, give func(), _ *status.Status) {
+	size := r.ContentLength
+	if size < 0 {
+		size = int64(rule.limit)
+	}
+	token, err := bearer(r.Header["Authorization"])
+	if err == nil && token == "" {
+		err = errNoToken
+	}
+	if err == nil && size > smallBody {
+		_, err = s.service.Authenticate(token)
+	}
+	if err != nil {
+		return nil, nil, statusOf(err)
+	}
+	give, ok := s.bodies.take(min(size, int64(rule.limit)))
+	if !ok {
+		return nil, nil, busy()
+	}
+	body, st := readBody(w, r, rule)
+	if st != nil {
+		give()
+		return nil, nil, st
+	}
+	return body, give, nil
 }
 
 // keepOut keeps answers out of caches: what is read here changes with the log.

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -138,9 +139,26 @@ func TestHistoryIsTheSavedForm(t *testing.T) {
 		}
 	}
 
-	page := h.get("/v1/history?kind=by&id=farm&offset=1&limit=2").object(t)
-	if len(page["positions"].([]any)) != 4 || len(page["entries"].([]any)) != 2 {
-		t.Errorf("a page: %v", page)
+	// Up to 1,000 entries come whole, more in pages.
+	var more bytes.Buffer
+	for n := range 997 {
+		more.WriteString(event(10+n) + "\n")
+	}
+	page := func() (positions, entries int) {
+		if a := h.do("POST", "/v1/events:batch", h.farm, more.Bytes(), "Content-Type", "application/x-ndjson"); a.Status != http.StatusOK {
+			t.Fatal(a)
+		}
+		o := h.get("/v1/history?kind=by&id=farm&offset=1&limit=2").object(t)
+		return len(o["positions"].([]any)), len(o["entries"].([]any))
+	}
+	more.Truncate(bytes.LastIndexByte(more.Bytes()[:more.Len()-1], '\n') + 1)
+	if positions, entries := page(); positions != 1000 || entries != 1000 {
+		t.Errorf("1,000 entries: %d and %d", positions, entries)
+	}
+	more.Reset()
+	more.WriteString(event(2000) + "\n")
+	if positions, entries := page(); positions != 1001 || entries != 2 {
+		t.Errorf("1,001 entries: %d and %d", positions, entries)
 	}
 
 	journey := h.get("/v1/journey?id=" + url.QueryEscape("https://id.gs1.org/01/09506000134352/21/S1"))

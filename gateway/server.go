@@ -42,6 +42,7 @@ type Server struct {
 
 	clientLimit *limiter[netip.Prefix]
 	tokenLimit  *limiter[uint64] // by the token's hash
+	bodies      load
 	metrics     *metrics
 	exactRoutes map[string]bool
 	stopping    atomic.Bool
@@ -72,6 +73,7 @@ func New(o Options) (*Server, error) {
 		clientLimit: newLimiter[netip.Prefix](l.ClientRate, l.ClientBurst, l.Clients),
 		tokenLimit:  newLimiter[uint64](l.TokenRate, l.TokenBurst, l.Clients),
 		exactRoutes: exactRoutes(),
+		bodies:      load{limit: int64(l.BodyBytes)},
 	}
 	s.events = &events{Server: s}
 	s.histories = &histories{Server: s}
@@ -105,6 +107,11 @@ func (s *Server) newGRPC() *grpc.Server {
 					resp, err = nil, problem(codes.Internal, internalText).Err()
 				}
 			}()
+			give, ok := s.bodies.take(int64(bodySize(req)))
+			if !ok {
+				return nil, busy().Err()
+			}
+			defer give()
 			return next(ctx, req)
 		}),
 	)
@@ -114,6 +121,19 @@ func (s *Server) newGRPC() *grpc.Server {
 	v1.RegisterLogServiceServer(g, s.proofs)
 	reflection.Register(g)
 	return g
+}
+
+// bodySize is the size of the events in a request.
+func bodySize(req any) int {
+	switch req := req.(type) {
+	case *v1.LogEventRequest:
+		return len(req.GetEvent().GetData())
+	case *v1.LogEventsRequest:
+		return len(req.GetEvents().GetData())
+	case *v1.ValidateEventsRequest:
+		return len(req.GetEvents().GetData())
+	}
+	return 0
 }
 
 // newHandler puts the routes together.
@@ -207,6 +227,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		s.grpc.Stop()
 		stopped <- err
 	})
+	listener = newLimitListener(listener, s.limits.Connections)
 	var err error
 	if s.tls != nil {
 		err = server.ServeTLS(listener, "", "")

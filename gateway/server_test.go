@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -274,11 +275,22 @@ func TestHeaderLimit(t *testing.T) {
 		t.Errorf("3 KiB: %v", a)
 	}
 	// net/http allows some KiB beyond what it is told.
-	if a := h.get("/healthz", "X-Long", strings.Repeat("x", 20<<10)); a.Status != http.StatusRequestHeaderFieldsTooLarge {
-		t.Errorf("20 KiB: %v", a)
-	}
-	if a := h.get("/v1/event?id=" + strings.Repeat("x", 20<<10)); a.Status != http.StatusRequestHeaderFieldsTooLarge {
-		t.Errorf("a path of 20 KiB: %v", a)
+	for _, head := range []string{
+		"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 20<<10) + "\r\n\r\n",
+		"GET /v1/event?id=" + strings.Repeat("x", 20<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		conn, err := net.Dial("tcp", h.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The server closes with bytes unread: the client may see that before
+		// the answer, or in its place.
+		_, _ = conn.Write([]byte(head))
+		answer, _ := io.ReadAll(conn)
+		conn.Close()
+		if len(answer) > 0 && !bytes.HasPrefix(answer, []byte("HTTP/1.1 431 ")) {
+			t.Errorf("20 KiB: %s", answer)
+		}
 	}
 }
 

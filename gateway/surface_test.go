@@ -159,7 +159,8 @@ func TestHeaders(t *testing.T) {
 func TestLogHoldsNoSecrets(t *testing.T) {
 	h := open(t, nil)
 	h.log(event(1))
-	h.do("POST", "/v1/events?timeout=1s&token=query-secret", h.farm, []byte("x"), "Content-Type", "application/json", "Cookie", "c=cookie-secret", "X-Request-Id", "the-one-request")
+	h.get("/v1/events?participant=query-secret")
+	h.do("POST", "/v1/events?timeout=1s", h.farm, []byte("x"), "Content-Type", "application/json", "Cookie", "c=cookie-secret", "X-Request-Id", "the-one-request")
 	h.do("GET", "/v1/participants", h.admin, nil)
 	a := h.do("POST", "/v1/participants/farm/tokens", h.admin, nil)
 	added := a.object(t)["token"].(string)

@@ -83,7 +83,7 @@ func (x *LogEventRequest) GetTimeout() *durationpb.Duration {
 
 type LogEventResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The `eventID` of the event as it stands in the log, or the identifier that a statement is about.
+	// The `eventID` of the event as it stands in the log; empty for a product or place statement.
 	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	// The entry's position in the log, counted from 0. Absent while no checkpoint covers it.
 	Index *uint64 `protobuf:"varint,2,opt,name=index,proto3,oneof" json:"index,omitempty"`
@@ -267,7 +267,7 @@ type LogEventResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The HTTP status: 201, 200 or 202, or that of the error.
 	Status int32 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
-	// The `eventID` of the event as it stands in the log.
+	// The `eventID` of the event as it stands in the log; empty for a product or place statement.
 	EventId *string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3,oneof" json:"event_id,omitempty"`
 	// The entry's position in the log.
 	Index *uint64 `protobuf:"varint,3,opt,name=index,proto3,oneof" json:"index,omitempty"`
