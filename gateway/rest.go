@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -65,6 +66,10 @@ func (s *Server) newREST() (http.Handler, error) {
 		case http.MethodPost:
 			rule, ok := rules[r.URL.Path]
 			if !ok {
+				if !strings.HasPrefix(r.URL.Path, "/v1/participants") {
+					r.Body = http.NoBody // no such POST: the mux says so
+					break
+				}
 				rule = other
 			}
 			body, give, st := s.takeBody(w, r, rule)

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -300,6 +301,86 @@ func TestAdminBodyLimit(t *testing.T) {
 		body := `{"name":"Farm ` + strings.Repeat("x", 20) + `"}`
 		if a := h.do("POST", "/v1/participants", h.admin, []byte(body+strings.Repeat(" ", size-len(body))), "Content-Type", "application/json"); a.Status != want {
 			t.Errorf("%d bytes: %v", size, a)
+		}
+	}
+}
+
+// Only a good token has a large body read; the rest have their answer before.
+func TestLargeBodyNeedsAGoodToken(t *testing.T) {
+	h := open(t, nil)
+	for token, want := range map[string]int{"": 401, "wrong": 401, h.farm: 200} {
+		body := []byte("[" + strings.Repeat(" ", 1<<20) + "]")
+		if a := h.do("POST", "/v1/events:batch", token, body, "Content-Type", "application/json"); a.Status != want {
+			t.Errorf("token %.6q: %v", token, a)
+		}
+	}
+	// A client that waits to be asked is answered, and not asked.
+	conn, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, _ = conn.Write([]byte("POST /v1/events:batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 30000000\r\n\r\n"))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("%v, %v", resp, err)
+	}
+}
+
+func TestBodiesHeldAtTheSameTime(t *testing.T) {
+	h := open(t, func(o *gateway.Options) { o.Limits.BodyBytes = 200 << 10 })
+	half := "[" + strings.Repeat(" ", 100<<10)
+	conn := h.begin("/v1/events:batch", half, 150<<10)
+	rest := strings.Repeat(" ", 150<<10-len(half)-1) + "]"
+	batch := []byte("[" + strings.Repeat(" ", 120<<10) + "]")
+	// The server counts the first when it has its header, which no answer
+	// tells: ask until it does.
+	var a answer
+	for a.Status != http.StatusServiceUnavailable {
+		if a = h.do("POST", "/v1/events:batch", h.farm, batch, "Content-Type", "application/json"); a.Status != 200 && a.Status != 503 {
+			t.Fatal(a)
+		}
+	}
+	if a.Header.Get("Retry-After") == "" {
+		t.Errorf("%v %v", a, a.Header)
+	}
+	if a := h.log(event(1)); a.Status != http.StatusCreated {
+		t.Errorf("a small body beside it: %v", a)
+	}
+	_, _ = conn.Write([]byte(rest))
+	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%v, %v", resp, err)
+	}
+	for a.Status != http.StatusOK {
+		a = h.do("POST", "/v1/events:batch", h.farm, batch, "Content-Type", "application/json")
+	}
+}
+
+func TestQueriesAreChecked(t *testing.T) {
+	h := open(t, nil)
+	for path, want := range map[string]string{
+		"/v1/events?partcipant=farm":       "takes limit, participant",
+		"/v1/event?index=1&index=2":        "2 times",
+		"/v1/event?index=0x1":              "whole number",
+		"/v1/events?limit=ten":             "whole number",
+		"/v1/event?id=%zz":                 "percent-encode",
+		"/v1/history?id=urn:x:1&at=1":      "takes id, kind, limit, offset",
+		"/v1/proof/inclusion?index=-1":     "whole number",
+		"/v1/participants?x=1":             "no such parameter",
+		"/v1/event?event_id=urn:x:1":       "takes id, index, participant",
+		"/v1/proof/consistency?from=1&to=": "whole number",
+	} {
+		if a := h.get(path); a.Status != http.StatusBadRequest || !strings.Contains(a.refusal(), want) {
+			t.Errorf("%s: %v, want %q", path, a, want)
+		}
+	}
+	for timeout, want := range map[string]int{"10s": 201, "0.5s": 200, "60s": 200, "61s": 400, "-1s": 400, "1m": 400, "10": 400, "": 400, "1e3s": 400, "9999999999s": 400} {
+		a := h.do("POST", "/v1/events?timeout="+timeout, h.farm, []byte(event(1)), "Content-Type", "application/json")
+		if a.Status != want && !(want < 300 && a.Status < 300) {
+			t.Errorf("timeout=%s: %v", timeout, a)
+		}
+		if a.Status == 400 && !strings.Contains(a.refusal(), "timeout") {
+			t.Errorf("timeout=%s: %v", timeout, a)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	for route, code := range map[string]int{
-		"GET /": 404, "GET /v1": 404, "GET /v1/": 404, "GET /v1/nothing": 404, "DELETE /v1/event": 405, "POST /healthz": 405, "PUT /log/checkpoint": 405,
+		"GET /": 404, "GET /v1": 404, "GET /v1/": 404, "GET /v1/nothing": 404, "DELETE /v1/event": 405, "POST /healthz": 405, "POST /v1/history": 405, "POST /v1/nothing": 404, "PUT /log/checkpoint": 405,
 		"GET /v1/events:batch": 405, "GET /index/checkpoint": 404,
 	} {
 		method, path, _ := strings.Cut(route, " ")
