@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +89,7 @@ func TestCrashBetweenEachPairOfSteps(t *testing.T) {
 	for _, step := range steps {
 		for _, strike := range []int{1, 2, 7} { // at which of its passes
 			t.Run(fmt.Sprintf("%s, pass %d", step, strike), func(t *testing.T) {
+				t.Parallel()
 				w, m := newWorld(t), &memory{}
 				struck := make(chan struct{})
 				var mu sync.Mutex
@@ -147,6 +149,16 @@ func TestLostTilesAreWrittenAgain(t *testing.T) {
 	w, m := newWorld(t), &memory{}
 	l := w.open(func(o *trillianlog.Options) { o.Projection = m })
 	w.load(l, "first", 800)
+	// More than one checkpoint can add, so that there are steps on the way.
+	var leaves []trillianlog.Leaf
+	for i := range 300 {
+		leaves = append(leaves, leaf(fmt.Sprintf("big-%d", i), strings.Repeat("x", 60000)))
+	}
+	tickets, err := l.AddAll(leaves)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait(t, tickets[299])
 	old, _ := l.Published()
 	w.close(l)
 	copyDir(t, t.TempDir(), w.path("log"))

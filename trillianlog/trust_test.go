@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/trillian"
 	fnote "github.com/transparency-dev/formats/note"
@@ -483,6 +484,20 @@ func TestCosigningGoesOnAfterARestart(t *testing.T) {
 	cosigner := newWitness(t)
 	l := w.open(nil)
 	w.log(l, "uncosigned", 3)
+	w.close(l)
+
+	// Nothing new has to come for it.
+	published := make(chan uint64, 8)
+	l = w.open(func(o *trillianlog.Options) {
+		newWitness(t).options(w.vkey)(o)
+		o.OnPublish = func(size uint64, _ time.Duration) { published <- size }
+	})
+	if size := <-published; size != 3 {
+		t.Fatalf("size %d", size)
+	}
+	if _, err := l.Receipt(0); err != nil {
+		t.Fatal(err)
+	}
 	w.close(l)
 
 	cosigner.fail = errors.New("connection refused")
