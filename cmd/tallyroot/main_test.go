@@ -32,6 +32,8 @@ func scriptParams() testscript.Params {
 			for _, name := range []string{"TALLYROOT_SERVER", "TALLYROOT_TOKEN"} {
 				env.Setenv(name, "")
 			}
+			// The race detector waits a second at the end of each process.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			env.Values[serversKey{}] = make(map[string]*exec.Cmd)
 			return nil
 		},
