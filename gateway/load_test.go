@@ -1,9 +1,19 @@
 package gateway
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net"
+	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	v1 "github.com/tallyroot/tallyroot/proto/tallyroot/v1"
 )
 
 func TestLoad(t *testing.T) {
@@ -31,6 +41,28 @@ func TestLoad(t *testing.T) {
 	over()
 	if _, ok := l.take(smallBody + 1); !ok {
 		t.Error("refused though nothing is held")
+	}
+}
+
+func TestIntercept(t *testing.T) {
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{logger: slog.New(slog.DiscardHandler), metrics: m, bodies: load{limit: 1 << 20}}
+	large := &v1.LogEventsRequest{Events: &httpbody.HttpBody{Data: make([]byte, 1<<20)}}
+	_, err = s.intercept(context.Background(), large, nil, func(ctx context.Context, req any) (any, error) {
+		_, err := s.intercept(ctx, large, nil, func(context.Context, any) (any, error) { return nil, nil })
+		if status.Code(err) != codes.Unavailable {
+			t.Errorf("a second large request beside the first: %v", err)
+		}
+		panic("a mistake")
+	})
+	if status.Code(err) != codes.Internal || strings.Contains(err.Error(), "mistake") {
+		t.Errorf("a panic became %v", err)
+	}
+	if s.bodies.held.Load() != 0 {
+		t.Errorf("%d bytes are still counted", s.bodies.held.Load())
 	}
 }
 

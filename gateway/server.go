@@ -98,22 +98,7 @@ func New(o Options) (*Server, error) {
 func (s *Server) newGRPC() *grpc.Server {
 	g := grpc.NewServer(
 		grpc.MaxRecvMsgSize(s.limits.BatchBytes+s.limits.AdminBytes),
-		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
-			// gRPC calls this on a goroutine of its own, out of the reach
-			// of the HTTP middleware's recover.
-			defer func() {
-				if p := recover(); p != nil {
-					s.panicked(ctx, p)
-					resp, err = nil, problem(codes.Internal, internalText).Err()
-				}
-			}()
-			give, ok := s.bodies.take(int64(bodySize(req)))
-			if !ok {
-				return nil, busy().Err()
-			}
-			defer give()
-			return next(ctx, req)
-		}),
+		grpc.UnaryInterceptor(s.intercept),
 	)
 	v1.RegisterEventServiceServer(g, s.events)
 	v1.RegisterHistoryServiceServer(g, s.histories)
@@ -121,6 +106,23 @@ func (s *Server) newGRPC() *grpc.Server {
 	v1.RegisterLogServiceServer(g, s.proofs)
 	reflection.Register(g)
 	return g
+}
+
+// intercept bounds what is held, and turns a panic into an error: gRPC calls
+// methods on goroutines of their own, out of the reach of the HTTP middleware.
+func (s *Server) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(ctx, p)
+			resp, err = nil, problem(codes.Internal, internalText).Err()
+		}
+	}()
+	give, ok := s.bodies.take(int64(bodySize(req)))
+	if !ok {
+		return nil, busy().Err()
+	}
+	defer give()
+	return next(ctx, req)
 }
 
 // bodySize is the size of the events in a request.
