@@ -107,20 +107,20 @@ func rates(binary, dir string, d time.Duration) error {
 		return err
 	}
 	fmt.Printf("the service: %d clients, durable, signed with a managed key, receipts checked, events of %d bytes\n", clients, len(event()))
-	if _, err := run(s.host, token, clients, forTime(2*time.Second), logOne); err != nil {
+	if _, err := run(s, token, clients, forTime(2*time.Second), logOne); err != nil {
 		return err // warmed up
 	}
-	one, err := run(s.host, token, clients, forTime(d), logOne)
+	one, err := run(s, token, clients, forTime(d), logOne)
 	if err != nil {
 		return err
 	}
 	row("POST /v1/events", one)
-	batch, err := run(s.host, token, clients, forTime(d), logBatch(batchSize))
+	batch, err := run(s, token, clients, forTime(d), logBatch(batchSize))
 	if err != nil {
 		return err
 	}
 	row(fmt.Sprintf("POST /v1/events:batch of %d (times a batch)", batchSize), batch)
-	proofs, err := run(s.host, token, clients, forTime(d), readProof(int64(one.n)))
+	proofs, err := run(s, token, clients, forTime(d), readProof(int64(one.n)))
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func grow(binary, dir string, entries int64, d time.Duration) error {
 	}
 	const small = 10_000
 	fill := func(n int64) error {
-		_, err := run(s.host, token, 8, forCount(n/batchSize), logBatch(batchSize))
+		_, err := run(s, token, 8, forCount(n/batchSize), logBatch(batchSize))
 		return err
 	}
 	if err := fill(small); err != nil {
@@ -149,12 +149,12 @@ func grow(binary, dir string, entries int64, d time.Duration) error {
 	}
 	fmt.Println("as the log grows")
 	at := func(name string) (figures, figures, error) {
-		one, err := run(s.host, token, clients, forTime(d), logOne)
+		one, err := run(s, token, clients, forTime(d), logOne)
 		if err != nil {
 			return one, one, err
 		}
 		row(name+": POST /v1/events", one)
-		batch, err := run(s.host, token, clients, forTime(d), logBatch(batchSize))
+		batch, err := run(s, token, clients, forTime(d), logBatch(batchSize))
 		row(name+": POST /v1/events:batch", batch)
 		return one, batch, err
 	}

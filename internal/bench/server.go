@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -89,6 +90,21 @@ func (s *server) memory() int64 {
 		}
 	}
 	return 0
+}
+
+// cpu is the processor time that the server has used so far.
+func (s *server) cpu() time.Duration {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	// The fields behind the name, which is in brackets: utime is the 12th of
+	// them and stime the 13th, in ticks of 10 ms (proc(5)).
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
 // disk is what the data directory takes, in bytes of allocated blocks.
