@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -32,7 +33,8 @@ func Parse(b []byte) (Value, error) {
 	if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) {
 		return Value{}, &SyntaxError{Problem: "the text begins with a byte order mark; leave it out"}
 	}
-	p := parser{text: string(b)}
+	p := parser{text: string(b), stacks: pool.Get().(*stacks)}
+	defer p.release()
 	p.space()
 	v, err := p.value(1)
 	if err != nil {
@@ -65,10 +67,30 @@ func ParseCanonical(b []byte) (Value, error) {
 type parser struct {
 	text string
 	at   int
-	// Values and members being gathered; a finished array or object is copied
-	// out of them, so that each costs one allocation of its exact size.
+	*stacks
+}
+
+// stacks hold the values and members being gathered; a finished array or object
+// is copied out of them, so that each costs one allocation of its exact size.
+type stacks struct {
 	values  []Value
 	members []Member
+}
+
+var pool = sync.Pool{New: func() any { return new(stacks) }}
+
+// maxKept is the longest stack that is kept for the next text.
+const maxKept = 64
+
+// release gives the stacks back, without what they point to.
+func (p *parser) release() {
+	if cap(p.values) > maxKept || cap(p.members) > maxKept {
+		return
+	}
+	clear(p.values[:cap(p.values)])
+	clear(p.members[:cap(p.members)])
+	p.values, p.members = p.values[:0], p.members[:0]
+	pool.Put(p.stacks)
 }
 
 // fail gives the error as its own type, for callers that add to the path.
