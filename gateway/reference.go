@@ -99,6 +99,7 @@ type (
 		OneOf                     []openAPISchema
 		AllOf                     []openAPISchema
 		Enum                      []string
+		AdditionalProperties      bool
 	}
 )
 
@@ -187,7 +188,14 @@ func referenceOperationOf(doc *openAPIDocument, method, path string, op *openAPI
 		r.Parameters = append(r.Parameters, field)
 	}
 	for _, t := range sortedKeys(op.RequestBody.Content) {
-		r.Bodies = append(r.Bodies, row(t, "", op.RequestBody.Content[t].Schema))
+		schema := op.RequestBody.Content[t].Schema
+		r.Bodies = append(r.Bodies, row(t, "", schema))
+		if schema.AdditionalProperties {
+			continue // what else stands in it is not this page's matter
+		}
+		for _, name := range sortedKeys(schema.Properties) {
+			r.Bodies = append(r.Bodies, row(name, "member", schema.Properties[name]))
+		}
 	}
 	for _, code := range sortedKeys(op.Responses) {
 		answer := op.Responses[code]

@@ -84,7 +84,7 @@ func TestDocs(t *testing.T) {
 		t.Fatal(a)
 	}
 	page := string(a.Body)
-	for _, want := range []string{"POST", "/v1/events:batch", "application/vnd.tallyroot.entry", "LogEventResponse", "leafHash", "Retry-After", "admin.token"} {
+	for _, want := range []string{"POST", "/v1/events:batch", "application/vnd.tallyroot.entry", "LogEventResponse", "leafHash", "tokenExpires", "ownKeys", "Retry-After", "admin.token"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
