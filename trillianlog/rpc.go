@@ -117,7 +117,7 @@ func (r *rpc) leaves(ctx context.Context, first uint64, n int) (values [][]byte,
 }
 
 // errInconsistent: a proof by Trillian does not hold.
-var errInconsistent = errors.New("Trillian's consistency proof does not hold")
+var errInconsistent = errors.New("the consistency proof by Trillian does not hold")
 
 // consistent checks with a proof by Trillian that the tree with root latest
 // begins with the tree of the given size and hash. An error that is
