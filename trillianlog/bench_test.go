@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tallyroot/tallyroot/trillianlog"
 )
 
@@ -27,6 +29,7 @@ func BenchmarkAppend(b *testing.B) {
 	times := make([][]time.Duration, clients)
 	b.ReportAllocs()
 	b.ResetTimer()
+	cpu := cpuTime(b)
 	for c := range clients {
 		wait.Go(func() {
 			for {
@@ -64,8 +67,19 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
 	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "ms-p50")
 	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "ms-p99")
+	// All of it: clients, sequencer, publisher, Trillian and Pebble.
+	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/append")
 	counts := l.Status().Counts
 	b.ReportMetric(float64(counts.Leaves)/float64(counts.Batches), "leaves/batch")
+}
+
+// cpuTime is what this process has used so far, in user and kernel.
+func cpuTime(b *testing.B) time.Duration {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // BenchmarkReceipt is one receipt of a published leaf, checked.

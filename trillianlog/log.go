@@ -113,6 +113,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		maxBatch: o.MaxBatch, maxLeaves: o.MaxQueue, maxBytes: o.MaxQueueBytes,
 		patience: patience,
 		onStored: func() { signal(wake) },
+		taken:    func(stored uint64) bool { return l.publisher.reached.Load() >= stored },
 		wake:     make(chan struct{}, 1),
 		flying:   make(map[[32]byte]*item),
 	}
@@ -120,7 +121,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		backend: l.backend, tiles: o.Tiles, last: o.Last, projection: o.Projection,
 		origin: o.Origin, signer: o.Signer, policy: o.Policy, witness: o.Witness, logger: o.Logger,
 		stored: &l.sequencer.stored, release: l.sequencer.release, hook: o.OnPublish, fault: o.fault,
-		wake: wake,
+		wake: wake, onReached: func() { signal(l.sequencer.wake) },
 	}
 	if err := l.resume(ctx); err != nil {
 		cancel()

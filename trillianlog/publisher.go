@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,6 +63,11 @@ type publisher struct {
 	fault      func(step string) error // tests only
 
 	wake chan struct{} // holds one token when there may be work
+
+	// reached is how many leaves this or an earlier checkpoint takes in; while
+	// publishing does not get on, as many as there can be.
+	reached   atomic.Uint64
+	onReached func() // wakes the sequencer
 
 	published atomic.Pointer[publication]
 	trouble   atomic.Pointer[error] // why publishing does not get on; nil if it does
@@ -154,7 +160,14 @@ func (p *publisher) idle(ctx context.Context, drain <-chan struct{}, known uint6
 
 func (p *publisher) failed(err error) {
 	p.trouble.Store(&err)
+	p.reach(math.MaxUint64)
 	p.logger.Error("publishing does not get on; trying again", "error", err)
+}
+
+func (p *publisher) reach(size uint64) {
+	if p.reached.Swap(size) != size {
+		p.onReached()
+	}
 }
 
 // step publishes one more checkpoint, if there is one to publish.
@@ -164,6 +177,7 @@ func (p *publisher) step(ctx, patience context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	p.reach(latest.size)
 	now, err := p.root()
 	if err != nil {
 		return false, err
@@ -370,6 +384,7 @@ func (p *publisher) sign(ctx context.Context, next checkpoint.Checkpoint) ([]byt
 		return nil, err
 	}
 	if p.witness != nil {
+		p.reach(math.MaxUint64) // witnesses may take long: leaves become durable meanwhile
 		prove := func(from uint64) ([][]byte, error) { return p.backend.consistencyProof(ctx, from, next.Size) }
 		signed, err = p.witness(ctx, signed, prove)
 		switch {

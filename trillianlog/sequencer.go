@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,8 +41,9 @@ type sequencer struct {
 	maxBatch  int
 	maxLeaves int
 	maxBytes  int
-	patience  context.Context // ends when nothing is to be tried again
-	onStored  func()          // wakes the publisher
+	patience  context.Context          // ends when nothing is to be tried again
+	onStored  func()                   // wakes the publisher
+	taken     func(stored uint64) bool // whether the publisher has come to that many
 
 	// stored is the index after the last leaf that this process knows to be
 	// durable.
@@ -155,17 +157,25 @@ func (s *sequencer) run(ctx context.Context) {
 }
 
 // take gives the oldest batch, and nil when there will be none.
+//
+// A batch that is not full is left to gather while the publisher has not come to
+// the last one: written now, it would only wait for the publisher later, and
+// make the disk write more often.
 func (s *sequencer) take(ctx context.Context) *batch {
 	for {
+		// Those who were answered with the last checkpoint log their next leaf
+		// first.
+		runtime.Gosched()
+		taken := s.taken(s.stored.Load())
 		s.mu.Lock()
-		if len(s.queue) > 0 {
+		if n := len(s.queue); n > 1 || n == 1 && (taken || s.refuse != nil) {
 			b := s.queue[0]
 			s.queue[0] = nil
 			s.queue = s.queue[1:]
 			s.mu.Unlock()
 			return b
 		}
-		closing := s.refuse != nil
+		closing := s.refuse != nil && len(s.queue) == 0
 		s.mu.Unlock()
 		if closing {
 			return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
@@ -152,11 +153,11 @@ func TestWhatTrillianSaysIsCompared(t *testing.T) {
 			if r.SignedLogRoot.LogRoot[9] == 5 {
 				return
 			}
-			r.SignedLogRoot.LogRoot = append([]byte(nil), r.SignedLogRoot.LogRoot...)
+			r.SignedLogRoot = proto.CloneOf(r.SignedLogRoot) // the back end keeps the other one
 			r.SignedLogRoot.LogRoot[11] ^= 1
 		}},
 		{"a smaller tree", trillianlog.RolledBack, nil, func(r *trillian.GetLatestSignedLogRootResponse) {
-			r.SignedLogRoot.LogRoot = append([]byte(nil), r.SignedLogRoot.LogRoot...)
+			r.SignedLogRoot = proto.CloneOf(r.SignedLogRoot) // the back end keeps the other one
 			r.SignedLogRoot.LogRoot[9] = 1
 		}},
 	}
