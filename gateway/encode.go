@@ -37,6 +37,12 @@ func marshalJSON(m proto.Message) ([]byte, error) {
 		if b, ok := appendHistory(make([]byte, 0, historySize(m)), m, true); ok {
 			return b, nil
 		}
+	case *v1.Event:
+		if b, ok := appendEvent(make([]byte, 0, loggedSize(m.GetReceipt())+2*len(m.Entry)), m); ok {
+			return b, nil
+		}
+	case *v1.InclusionProof:
+		return appendInclusion(make([]byte, 0, 256+48*len(m.Proof)), m), nil
 	case *spb.Status:
 		return protojson.Marshal(m) // empty members say nothing in an error
 	case *v1.Journey:
@@ -127,6 +133,44 @@ func appendWarnings(b []byte, warnings []string) (_ []byte, ok bool) {
 		}
 	}
 	return append(b, ']'), true
+}
+
+func appendEvent(b []byte, e *v1.Event) (_ []byte, ok bool) {
+	b = appendBytes(append(b, `{"entry":`...), e.Entry)
+	b = appendUint64(append(b, `,"index":`...), e.Index)
+	if e.Receipt != nil {
+		if b, ok = appendString(append(b, `,"receipt":`...), *e.Receipt); !ok {
+			return nil, false
+		}
+	}
+	b = append(b, `,"others":[`...)
+	for i, o := range e.Others {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendUint64(append(b, `{"index":`...), o.Index)
+		if b, ok = appendString(append(b, `,"participant":`...), o.Participant); !ok {
+			return nil, false
+		}
+		b = append(b, '}')
+	}
+	if b, ok = appendString(append(b, `],"eventId":`...), e.EventId); !ok {
+		return nil, false
+	}
+	b = appendBytes(append(b, `,"leafHash":`...), e.LeafHash)
+	if b, ok = appendString(append(b, `,"participant":`...), e.Participant); !ok {
+		return nil, false
+	}
+	return append(b, '}'), true
+}
+
+func appendInclusion(b []byte, p *v1.InclusionProof) []byte {
+	b = appendUint64(append(b, `{"index":`...), p.Index)
+	b = appendUint64(append(b, `,"size":`...), p.Size)
+	b = appendBytes(append(b, `,"leafHash":`...), p.LeafHash)
+	b = appendHashes(append(b, `,"proof":`...), p.Proof)
+	b = appendBytes(append(b, `,"root":`...), p.Root)
+	return append(b, '}')
 }
 
 func historySize(h *v1.History) int {

@@ -97,6 +97,18 @@ func TestResultsJSON(t *testing.T) {
 	sameAsProtojson(t, &v1.LogEventsResponse{})
 }
 
+func TestReadJSON(t *testing.T) {
+	for _, text := range oddTexts {
+		sameAsProtojson(t, &v1.Event{EventId: text, Participant: text})
+		sameAsProtojson(t, &v1.Event{
+			Entry: []byte(text), Index: math.MaxUint64, Receipt: &text, EventId: text, LeafHash: make([]byte, 32), Participant: text,
+			Others: []*v1.Event_Place{{Index: 1, Participant: text}, {}},
+		})
+	}
+	sameAsProtojson(t, &v1.InclusionProof{})
+	sameAsProtojson(t, &v1.InclusionProof{Index: 1, Size: math.MaxUint64, LeafHash: []byte{1}, Proof: [][]byte{{1}, {2, 3}}, Root: []byte{0}})
+}
+
 func TestHistoryJSON(t *testing.T) {
 	for _, text := range oddTexts {
 		bare := &v1.History{Id: text, Kind: "object", LogCheckpoint: text}
@@ -119,7 +131,7 @@ func TestInvalidUTF8IsAnError(t *testing.T) {
 	bad := "a\xffb"
 	for _, m := range []proto.Message{
 		&v1.LogEventResponse{EventId: bad}, &v1.LogEventResponse{Warnings: []string{bad}},
-		&v1.LogEventsResponse{Results: []*v1.LogEventResult{{EventId: &bad}}}, &v1.History{Id: bad}, &v1.Journey{NotFollowed: []string{bad}},
+		&v1.LogEventsResponse{Results: []*v1.LogEventResult{{EventId: &bad}}}, &v1.History{Id: bad}, &v1.Event{EventId: bad}, &v1.Journey{NotFollowed: []string{bad}},
 	} {
 		if b, err := marshalJSON(m); err == nil {
 			t.Errorf("%T: %s", m, b)
