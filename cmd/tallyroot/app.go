@@ -22,6 +22,7 @@ func newApp() *cli.App {
 		Version: version(),
 		Commands: []*cli.Command{
 			serveCommand(),
+			demoCommand(),
 			recoverCommand(),
 			participantCommand(),
 			tokenCommand(),

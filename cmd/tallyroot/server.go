@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"github.com/tallyroot/tallyroot/gateway"
+	"github.com/tallyroot/tallyroot/gateway/web"
 	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/trillianlog"
 )
@@ -52,8 +53,12 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 	if s.Service, err = provenance.Open(ctx, c.Log); err != nil {
 		return nil, explainOpen(err, c.Log.Dir)
 	}
+	pages, err := web.New(web.Options{Service: s.Service, PublicURL: s.PublicURL, Logger: c.Log.Logger})
+	if err != nil {
+		return nil, err
+	}
 	s.gateway, err = gateway.New(gateway.Options{
-		Service: s.Service, Ready: c.Ready, TLS: c.TLS, Logger: c.Log.Logger, Limits: c.Limits,
+		Service: s.Service, Pages: pages, Ready: c.Ready, TLS: c.TLS, Logger: c.Log.Logger, Limits: c.Limits,
 	})
 	return s, err
 }

@@ -106,7 +106,13 @@ func SVG(link string) ([]byte, error) {
 
 // Text draws the link for a terminal: two modules a character, one above the
 // other, dark on a light ground whatever the terminal's own colours are.
-func Text(link string) (string, error) {
+func Text(link string) (string, error) { return draw(link, "\x1b[30;107m", "\x1b[0m") } // black on bright white
+
+// Plain is Text without a terminal's colours, for a file: dark modules are ink.
+func Plain(link string) (string, error) { return draw(link, "", "") }
+
+// draw puts before and after around each line.
+func draw(link, before, after string) (string, error) {
 	modules, err := code(link)
 	if err != nil {
 		return "", err
@@ -118,7 +124,7 @@ func Text(link string) (string, error) {
 	side := len(modules) + 2*quietZone
 	var b strings.Builder
 	for y := 0; y < side; y += 2 {
-		b.WriteString("\x1b[30;107m") // black on bright white
+		b.WriteString(before)
 		for x := range side {
 			switch upper, lower := dark(y, x), dark(y+1, x); {
 			case upper && lower:
@@ -131,7 +137,7 @@ func Text(link string) (string, error) {
 				b.WriteByte(' ')
 			}
 		}
-		b.WriteString("\x1b[0m\n")
+		b.WriteString(after + "\n")
 	}
 	return b.String(), nil
 }

@@ -1,0 +1,151 @@
+package web
+
+import (
+	"encoding/json"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+const (
+	typeHTML    = "text/html"
+	typeJSON    = "application/json"
+	typeLinkset = "application/linkset+json" // RFC 9264
+)
+
+// wanted is the media type in which an identifier's page is asked for: HTML
+// unless the header Accept prefers one of the others (RFC 9110, section 12.5.1).
+func wanted(r *http.Request) string {
+	best, bestQ := typeHTML, 0.0
+	for _, offer := range []string{typeHTML, typeJSON, typeLinkset} {
+		if q := quality(r.Header.Values("Accept"), offer); q > bestQ {
+			best, bestQ = offer, q
+		}
+	}
+	return best
+}
+
+// quality is the weight that the Accept header gives to a type; the most
+// specific range counts, and no header takes everything.
+func quality(accept []string, offer string) float64 {
+	if len(accept) == 0 {
+		return 1
+	}
+	q, specific := 0.0, -1
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		name, parameters, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		n := -1
+		switch {
+		case name == offer:
+			n = 2
+		case strings.HasSuffix(name, "/*") && name != "*/*" && strings.HasPrefix(offer, strings.TrimSuffix(name, "*")):
+			n = 1
+		case name == "*/*":
+			n = 0
+		}
+		if n <= specific {
+			continue
+		}
+		weight := 1.0
+		if text, ok := parameters["q"]; ok {
+			if weight, err = strconv.ParseFloat(text, 64); err != nil || !(weight >= 0 && weight <= 1) {
+				weight = 0
+			}
+		}
+		q, specific = weight, n
+	}
+	return q
+}
+
+// resolve answers what is asked about an identifier, in the form that is asked
+// for.
+func (h *handler) resolve(w http.ResponseWriter, r *http.Request, canonical string) {
+	w.Header().Set("Vary", "Accept")
+	switch as := wanted(r); {
+	case r.URL.Query().Get("linkType") == "all" || r.URL.Query().Get("linkType") == "linkset" || as == typeLinkset:
+		h.linkset(w, r, canonical)
+	case as == typeJSON:
+		h.journeyJSON(w, r, canonical)
+	default:
+		h.product(w, r, canonical)
+	}
+}
+
+// journeyJSON answers as GET /v1/journey does.
+func (h *handler) journeyJSON(w http.ResponseWriter, r *http.Request, canonical string) {
+	histories, notFollowed, err := h.service.JourneyHistories(r.Context(), canonical)
+	if err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	b := []byte(`{"histories":[`)
+	for i := range histories {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = histories[i].Append(b)
+	}
+	if notFollowed == nil {
+		notFollowed = []string{}
+	}
+	ids, err := json.Marshal(notFollowed)
+	if err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	b = append(append(append(b, `],"notFollowed":`...), ids...), '}')
+	w.Header().Set("Content-Type", typeJSON)
+	w.Header().Set("Access-Control-Allow-Origin", "*") // as under /v1/: proofs are for everyone
+	h.send(w, r, b)
+}
+
+// problem says in words, or in JSON to a program, why there is no page.
+func (h *handler) problem(w http.ResponseWriter, r *http.Request, code int, title, text string) {
+	if wanted(r) != typeHTML {
+		b, err := json.Marshal(map[string]any{"code": grpcCode(code), "message": title + ": " + text})
+		if err == nil {
+			w.Header().Set("Content-Type", typeJSON)
+			w.Header().Set("Cache-Control", "no-store")
+			w.WriteHeader(code)
+			_, _ = w.Write(append(b, '\n'))
+			return
+		}
+	}
+	h.page(w, r, code, "problem", problemPage{frame: h.frame(title), Heading: title, Text: text})
+}
+
+type problemPage struct {
+	frame
+	Heading, Text string
+	Example       string // what would be right
+	Given         string // what was asked for, where a form may correct it
+}
+
+// badIdentifier says what would be right.
+func (h *handler) badIdentifier(w http.ResponseWriter, r *http.Request, err error) {
+	if wanted(r) != typeHTML {
+		h.problem(w, r, http.StatusBadRequest, "This is no identifier", err.Error())
+		return
+	}
+	h.page(w, r, http.StatusBadRequest, "problem", problemPage{
+		frame: h.frame("Not an identifier"), Heading: "This is no identifier that we can read", Text: err.Error(),
+		Example: h.publicURL + "/01/09506000134352/10/LOT-7", Given: r.URL.Query().Get("id"),
+	})
+}
+
+// grpcCode is the code that google.rpc.Status has for an HTTP status.
+func grpcCode(code int) int {
+	switch code {
+	case http.StatusBadRequest:
+		return 3
+	case http.StatusNotFound:
+		return 5
+	case http.StatusMethodNotAllowed:
+		return 12
+	}
+	return 13
+}
