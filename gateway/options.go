@@ -65,7 +65,7 @@ type Limits struct {
 	Clients int
 
 	// BodyBytes bounds the bodies over 64 KiB that are held at the same time,
-	// all clients' together: 128 MiB. What would be over it has to wait (503).
+	// all clients' together: 64 MiB. What would be over it has to wait (503).
 	BodyBytes   int
 	Connections int // open at the same time, further ones wait: 8,192
 
@@ -92,7 +92,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.TokenRate, 20_000)
 	set(&l.TokenBurst, 20_000)
 	set(&l.Clients, 16_384)
-	set(&l.BodyBytes, 128<<20)
+	set(&l.BodyBytes, 64<<20)
 	set(&l.Connections, 8192)
 	set(&l.Streams, 250)
 	set(&l.Listed, 1000)

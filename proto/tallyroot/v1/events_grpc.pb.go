@@ -51,6 +51,8 @@ type EventServiceClient interface {
 	// line; at most 10,000 events and 32 MiB. Each is judged for itself: some may be logged while others are refused. The
 	// results stand in the order of the events. What was logged before answers 200 again, so a batch that was cut off can
 	// be sent again as it is.
+	//
+	// Over gRPC the answer for a full batch has some 15 MB: raise the client's limit for the messages that it receives.
 	LogEvents(ctx context.Context, in *LogEventsRequest, opts ...grpc.CallOption) (*LogEventsResponse, error)
 	// Check events without logging them.
 	//
@@ -150,6 +152,8 @@ type EventServiceServer interface {
 	// line; at most 10,000 events and 32 MiB. Each is judged for itself: some may be logged while others are refused. The
 	// results stand in the order of the events. What was logged before answers 200 again, so a batch that was cut off can
 	// be sent again as it is.
+	//
+	// Over gRPC the answer for a full batch has some 15 MB: raise the client's limit for the messages that it receives.
 	LogEvents(context.Context, *LogEventsRequest) (*LogEventsResponse, error)
 	// Check events without logging them.
 	//
