@@ -58,7 +58,7 @@ type Options struct {
 	// nil, a hole stops all appends.
 	Void func(index uint64) (Leaf, error)
 	// Reserve is asked before each batch is written; an error refuses the batch
-	// with ErrNoSpace. It may be nil.
+	// with ErrNoSpace, which wraps it. It may be nil.
 	Reserve func() error
 
 	MaxBatch      int // leaves in one write; 0: DefaultMaxBatch
@@ -298,7 +298,8 @@ type Status struct {
 	Err error
 	// Publishing is nil, or why publishing does not get on at the moment.
 	Publishing error
-	// Writable is nil, or what Add or Wait would say to a new leaf.
+	// Writable is nil, or what Add or Wait would say to a new leaf; one that
+	// wraps ErrUnavailable may still be taken, when the back end answers again.
 	Writable error
 
 	Published   uint64    // size of the published checkpoint
@@ -323,7 +324,9 @@ func (l *Log) Status() Status {
 		st.Publishing = *trouble
 	}
 	l.sequencer.mu.Lock()
-	st.Writable = l.sequencer.refuse
+	if st.Writable = l.sequencer.refuse; st.Writable == nil && l.sequencer.stuck != nil {
+		st.Writable = fmt.Errorf("%w yet: %w", ErrUnavailable, l.sequencer.stuck)
+	}
 	st.QueueLeaves, st.QueueBytes, st.Counts = l.sequencer.leaves, l.sequencer.bytes, l.sequencer.counts
 	l.sequencer.mu.Unlock()
 	if st.Err != nil {
@@ -331,7 +334,7 @@ func (l *Log) Status() Status {
 	}
 	if st.Writable == nil && l.options.Reserve != nil {
 		if err := l.options.Reserve(); err != nil {
-			st.Writable = fmt.Errorf("%w: %v", ErrNoSpace, err)
+			st.Writable = fmt.Errorf("%w: %w", ErrNoSpace, err)
 		}
 	}
 	return st

@@ -63,6 +63,7 @@ type sequencer struct {
 	refuse      error    // why no leaf is taken any more
 	published   uint64   // size of the published checkpoint
 	unpublished []*batch // durable, in the order of their writing
+	stuck       error    // why no index can be given at the moment
 	counts      Counts
 }
 
@@ -279,7 +280,7 @@ func (s *sequencer) abandon(why error) {
 func (s *sequencer) write(ctx context.Context, b *batch) (fresh int, err error) {
 	if s.reserve != nil {
 		if err := s.reserve(); err != nil {
-			return 0, fmt.Errorf("%w: %v", ErrNoSpace, err)
+			return 0, fmt.Errorf("%w: %w", ErrNoSpace, err)
 		}
 	}
 	if !s.settled {
@@ -380,6 +381,7 @@ func (s *sequencer) ask(ctx context.Context, items []*item) (missing []*item, pl
 		if err == nil {
 			next, holes, err = s.backend.Next(ctx)
 		}
+		s.setStuck(err)
 		if err == nil {
 			s.next = next
 			for _, it := range items {
@@ -393,6 +395,12 @@ func (s *sequencer) ask(ctx context.Context, items []*item) (missing []*item, pl
 			return nil, nil, err
 		}
 	}
+}
+
+func (s *sequencer) setStuck(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stuck = err
 }
 
 // settle reads from the back end where the log ends, and fills the holes below

@@ -361,9 +361,13 @@ func TestWritesWithUnknownOutcome(t *testing.T) {
 			l := w.open(func(o *trillianlog.Options) { f = &flaky{Backend: o.Backend}; o.Backend = f })
 			w.log(l, "before", 5)
 			asked := 0
+			var writable error
 			f.next = func(context.Context) error {
-				if asked++; asked == 1 {
+				switch asked++; asked {
+				case 1:
 					return failed // it does not even say what it has
+				case 2:
+					writable = l.Status().Writable
 				}
 				return nil
 			}
@@ -390,6 +394,9 @@ func TestWritesWithUnknownOutcome(t *testing.T) {
 			w.log(l, "after", 5)
 			if c, _ := l.Published(); c.Size != 20 {
 				t.Fatalf("size %d", c.Size)
+			}
+			if !errors.Is(writable, trillianlog.ErrUnavailable) || l.Status().Writable != nil {
+				t.Fatalf("writable %v, then %v", writable, l.Status().Writable)
 			}
 			if l.Status().Counts.Unsettled != 1 {
 				t.Fatalf("counts %+v", l.Status().Counts)
