@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -208,5 +210,28 @@ func TestArrange(t *testing.T) {
 	}
 	if _, err := arrange(newApp(), []string{"tallyroot", "event", "log", "a", "--server"}); err == nil {
 		t.Error("a flag without its value was taken")
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, test := range []struct {
+		line []string
+		want int
+	}{
+		{[]string{"--help"}, exitOK},
+		{[]string{"help", "verify"}, exitOK},
+		{[]string{"nosuch"}, exitUsage},
+		{[]string{"verify"}, exitUsage},
+		{[]string{"verify", "--nosuch"}, exitUsage},
+		{[]string{"verify", "x", "--log-key"}, exitUsage},
+		{[]string{"verify", missing, "--log-key", missing}, exitFailed},
+		{[]string{"event", "show", "x", "--server", "http://127.0.0.1:1"}, exitFailed},
+	} {
+		cmd := exec.Command("tallyroot", test.line...)
+		out, err := cmd.CombinedOutput()
+		if have := cmd.ProcessState.ExitCode(); have != test.want {
+			t.Errorf("%q ends with %d (%v), want %d; it said %s", test.line, have, err, test.want, out)
+		}
 	}
 }
