@@ -135,6 +135,9 @@ func (h hasher) text(file string, text []byte, count *int, out, explanations io.
 			return fmt.Errorf("event %d is a JSON %s, not an object", *count+i+1, event.Kind())
 		}
 	}
+	if doc.Kind() == jcs.Object && len(events) == 1 && !saysEvent(doc) && !saysEvent(events[0]) {
+		return errors.New("this JSON object is no EPCIS event: it has neither a type nor an eventTime")
+	}
 	for _, event := range events {
 		*count++
 		if err := h.event(file, *count, event, out, explanations); err != nil {
@@ -142,6 +145,13 @@ func (h hasher) text(file string, text []byte, count *int, out, explanations io.
 		}
 	}
 	return nil
+}
+
+// saysEvent tells an event, or what holds events, from any other JSON object.
+func saysEvent(v jcs.Value) bool {
+	_, typed := v.Get("type")
+	_, timed := v.Get("eventTime")
+	return typed || timed
 }
 
 func (h hasher) event(file string, number int, event jcs.Value, out, explanations io.Writer) error {

@@ -35,6 +35,7 @@ func TestEventHash(t *testing.T) {
 		{"an empty document", `{"type":"EPCISDocument","epcisBody":{"eventList":[]}}`, hasher{}, "", ""},
 		{"a byte order mark", "\ufeff" + hashSample, hasher{}, hashSampleHash + "\n", ""},
 		{"what is no event", `[` + hashSample + `,1]`, hasher{}, "", "event 2 is a JSON number"},
+		{"another object", `{"eventType":["ObjectEvent"]}`, hasher{}, "", "neither a type nor an eventTime"},
 		{"what has no events", `{"type":"EPCISDocument"}`, hasher{}, "", "no epcisBody.eventList"},
 		{"XML", `<?xml version="1.0"?>`, hasher{}, "", "XML"},
 		{"no JSON", `{"a":`, hasher{}, "", "standard input: a (byte 5)"},

@@ -45,8 +45,7 @@ func idCommand() *cli.Command {
 			}
 			length := 0
 			if c.IsSet("gcp-length") {
-				length = c.Int("gcp-length")
-				if length < gs1.MinCompanyPrefix || length > gs1.MaxCompanyPrefix {
+				if length = c.Int("gcp-length"); length < 1 {
 					return usagef("--gcp-length: a GS1 Company Prefix has %d to %d digits, not %d", gs1.MinCompanyPrefix, gs1.MaxCompanyPrefix, length)
 				}
 			}
@@ -136,6 +135,9 @@ func identify(uri string, companyPrefix int) identified {
 	}
 	for _, e := range link.Elements {
 		a.Elements = append(a.Elements, [2]string{e.AI, e.Value})
+	}
+	if companyPrefix != 0 && (companyPrefix < gs1.MinCompanyPrefix || companyPrefix > gs1.MaxCompanyPrefix) {
+		return fail(fmt.Sprintf("has no EPC URN with --gcp-length %d: a GS1 Company Prefix has %d to %d digits", companyPrefix, gs1.MinCompanyPrefix, gs1.MaxCompanyPrefix))
 	}
 	if own := gs1.CompanyPrefixLength(uri); own != 0 {
 		companyPrefix = own

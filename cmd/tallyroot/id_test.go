@@ -45,6 +45,10 @@ func TestID(t *testing.T) {
 			want: []string{`"urn":null,"error":"\"https://id.gs1.org/417/9506000134000/7040/1ABC\": has no EPC URN`},
 		},
 		{
+			name: "no such company prefix", uris: []string{"https://id.gs1.org/01/09506000134352/21/1"}, length: 13, failed: true,
+			want: []string{`"canonical":"https://id.gs1.org/01/09506000134352/21/1","elements":[["01","09506000134352"],["21","1"]],"urn":null,"error":"has no EPC URN with --gcp-length 13`},
+		},
+		{
 			name: "no GS1 identifier, a URN wanted", uris: []string{"urn:isbn:0451450523"}, length: 7, failed: true,
 			want: []string{`has no EPC URN`},
 		},

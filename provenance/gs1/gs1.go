@@ -79,6 +79,9 @@ func Examine(id string) (canonical, warning string, err error) {
 		if e != errForeignURN {
 			return "", "", e.of(id)
 		}
+	case mistypedURN(id):
+		_, e := parseURN(id)
+		return "", "", e.of(id)
 	case isWeb(id):
 		var p parsed
 		e := p.parse(id, &Options{})
@@ -90,12 +93,15 @@ func Examine(id string) (canonical, warning string, err error) {
 			}
 			return string(c), "", nil
 		}
-		if warning = p.warning(id); warning == "" && p.claims(id) {
+		if warning = p.warning(id); warning == "" && (p.claims(id) || !hasHost(id)) {
 			return "", "", e.of(id)
 		}
 	}
 	if e := plainURI(id); e != nil {
 		return "", "", e
+	}
+	if !isWeb(id) && (strings.HasPrefix(id, "http:") || strings.HasPrefix(id, "https:")) {
+		return "", "", errNoHost.of(id)
 	}
 	return id, warning, nil
 }

@@ -95,6 +95,19 @@ func TestCanonical(t *testing.T) {
 		{"https://example.com/8006/04012345123456", ""},
 		{"https://example.com/01/950600013435", "https://example.com/01/950600013435"}, // 12 digits, wrong check digit
 		{"HtTp://a/00/006141411234567890", ""},
+		{"http://", ""}, {"https:///", ""}, {"https:///a", ""}, {"https://?x", ""}, // a web URI has a host
+		{"http:/a/00/006141411234567890", ""}, {"https:a", ""},
+		{"https://id.gs1.org?01=09506000134352", ""},
+		{"https://$a/006141411234567890", ""},
+		{"https://00/006141411234567890", ""}, // its domain is missing
+		{"https://00/123", "https://00/123"},
+		{"https://user@my_host:8080/a?01=$", "https://user@my_host:8080/a?01=$"},
+		{"https://[2001:db8::1]/a", "https://[2001:db8::1]/a"},
+		{"https://shop.example", "https://shop.example"},
+		{"urn:ec:id:giai:1234567890", ""}, // not urn:epc:
+		{"urn:ecp:idpat:sgtin:9506000.013435.*", ""},
+		{"urn:acme:id:truck:7", "urn:acme:id:truck:7"},
+		{"urn:acme:id:giai", "urn:acme:id:giai"},
 		{"Urn:isbn:0451450523", ""},
 		{"no URI", ""}, {"", ""}, {":", ""}, {"a:", ""}, {"urn:x y", ""}, {"urn:é", ""}, {"1a:b", ""},
 		{"a:b", "a:b"},

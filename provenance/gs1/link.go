@@ -67,6 +67,8 @@ func schemeEnd(uri string) int {
 	return 0
 }
 
+var errNoHost = &Error{Problem: "has no domain and path", Want: "a Digital Link is like https://id.gs1.org/01/09506000134352"}
+
 // inURI says whether a character may stand in a URI at all (RFC 3986, section 2).
 func inURI(c byte) bool {
 	return unreserved(c) || strings.IndexByte(":/?#[]@!$&'()*+,;=%", c) >= 0
@@ -81,7 +83,7 @@ func stemPath(uri string) (domain, path, query string, e *Error) {
 	}
 	slash := strings.IndexByte(uri[start:], '/')
 	if slash < 1 {
-		return "", "", "", &Error{Problem: "has no domain and path", Want: "a Digital Link is like https://id.gs1.org/01/09506000134352"}
+		return "", "", "", errNoHost
 	}
 	slash += start
 	for i := start; i < slash; i++ {
@@ -284,11 +286,18 @@ const meantDigits = 13
 
 // claims says of a link that could not be read whether it can only have been meant as a Digital
 // Link: it stands at id.gs1.org, or its key's value has the right form or at least begins with as
-// many digits. Other paths that happen to have a segment like an AI are ordinary URIs. It is asked
-// only where there is no warning.
+// many digits, even where the domain before the key was forgotten. Other paths that happen to have
+// a segment like an AI are ordinary URIs. It is asked only where there is no warning.
 func (p *parsed) claims(uri string) bool {
-	if strings.HasPrefix(uri, Stem+"/") || strings.HasPrefix(uri, "http://id.gs1.org/") {
+	if hostOf(uri) == "id.gs1.org" {
 		return true
+	}
+	if p.key == nil {
+		path := uri[schemeEnd(uri)-1:]
+		if i := strings.IndexAny(path, "?#"); i >= 0 {
+			path = path[:i]
+		}
+		p.findKey(path, &Options{})
 	}
 	if p.key == nil {
 		return false
@@ -306,6 +315,21 @@ func (p *parsed) claims(uri string) bool {
 	}
 	is, _ := gcppos1.problem(value)
 	return is == ""
+}
+
+func hostOf(uri string) string {
+	host := uri[schemeEnd(uri):]
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	return host
+}
+
+// hasHost says of a web URI whether it has a host, without which it is none (RFC 9110, section
+// 4.2.1), of characters that names and addresses of hosts have.
+func hasHost(uri string) bool {
+	host := hostOf(uri)
+	return host != "" && !strings.ContainsAny(host, "!$&'()*+,;=")
 }
 
 // warning says why a link that stands for itself was no Digital Link, where it would be one under

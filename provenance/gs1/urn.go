@@ -1,6 +1,9 @@
 package gs1
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The lengths that a GS1 Company Prefix can have in an EPC URN.
 const (
@@ -112,6 +115,22 @@ func parseURN(id string) (u urn, e *Error) {
 		}
 	}
 	return u, &Error{Problem: "has no scheme " + quote(kind+":"+name), Want: "the schemes are " + schemeNames() + "; lgtin stands after urn:epc:class:"}
+}
+
+// mistypedURN says whether a URN of another namespace can only have been meant as an EPC URN: it
+// goes on like one, as urn:ecp:id:sgtin: does.
+func mistypedURN(id string) bool {
+	rest, ok := strings.CutPrefix(id, "urn:")
+	if !ok {
+		return false
+	}
+	_, rest, _ = strings.Cut(rest, ":")
+	kind, rest, _ := strings.Cut(rest, ":")
+	if kind != "id" && kind != "class" && kind != "idpat" {
+		return false
+	}
+	name, _, ok := strings.Cut(rest, ":")
+	return ok && slices.ContainsFunc(schemes[:], func(s scheme) bool { return s.name == name })
 }
 
 // parse reads what follows the scheme's name.

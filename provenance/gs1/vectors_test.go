@@ -85,6 +85,9 @@ func TestVectorsURNToLink(t *testing.T) {
 				if err == nil {
 					t.Errorf("%s: %s was taken for %s", v.ID, v.Input, l.Canonical())
 				}
+				if c, warning, err := Examine(v.Input); err == nil && warning == "" {
+					t.Errorf("%s: %s stands for %s without a word", v.ID, v.Input, c)
+				}
 				continue
 			}
 			if err != nil {
@@ -157,6 +160,9 @@ func TestVectorsParse(t *testing.T) {
 		if v.Error {
 			if err == nil {
 				t.Errorf("%s: %s was taken for %v", v.ID, v.Input, l)
+			}
+			if c, warning, err := Examine(v.Input); err == nil && warning == "" && v.options() == (Options{}) {
+				t.Errorf("%s: %s stands for %s without a word", v.ID, v.Input, c)
 			}
 			continue
 		}
