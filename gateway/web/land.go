@@ -1,13 +1,16 @@
 package web
 
 import (
+	"bytes"
+	"compress/flate"
 	_ "embed"
 	"encoding/binary"
+	"io"
 	"sync"
 )
 
 // land.bin is made by internal/landgen from Natural Earth's 1:50m countries
-// (public domain); its outlines are simplified to some 4 km.
+// (public domain); its outlines are simplified to some 2.5 km.
 //
 //go:embed land.bin
 var landData []byte
@@ -20,7 +23,10 @@ type outlines struct{ coasts, borders [][]spot }
 
 // land reads the outlines, once.
 var land = sync.OnceValue(func() outlines {
-	data := landData
+	data, err := io.ReadAll(flate.NewReader(bytes.NewReader(landData)))
+	if err != nil {
+		panic(err) // it is part of the program
+	}
 	lines := func() [][]spot {
 		count, n := binary.Uvarint(data)
 		data = data[n:]

@@ -2,6 +2,7 @@ package web
 
 import (
 	"html/template"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -31,10 +32,9 @@ type pin struct {
 	Anchor string
 }
 
-// drawChart draws places over the outlines of land. The way between them, in
-// the order of the journey, is a list of indices into places. Nil when there is
-// nothing to draw.
-func drawChart(places []*place, way []int) *chart {
+// drawChart draws places over the outlines of land, and the way that each thing
+// took between them: indices into places. Nil when there is nothing to draw.
+func drawChart(places []*place, ways map[string][]int) *chart {
 	var at []spot
 	for _, p := range places {
 		if p.At != nil {
@@ -59,10 +59,17 @@ func drawChart(places []*place, way []int) *chart {
 	c.Land, c.Borders = coast.String(), border.String()
 	c.Pins = pins(v, places)
 	var route path
-	for i := 1; i < len(way); i++ {
-		a, b := places[way[i-1]], places[way[i]]
-		if a.At != nil && b.At != nil && a != b {
-			route.bow(v.project(*a.At), v.project(*b.At))
+	type leg struct{ from, to int }
+	drawn := map[leg]bool{}
+	for _, id := range slices.Sorted(maps.Keys(ways)) {
+		way := ways[id]
+		for i := 1; i < len(way); i++ {
+			l := leg{way[i-1], way[i]}
+			a, b := places[l.from], places[l.to]
+			if a.At != nil && b.At != nil && a != b && !drawn[l] {
+				drawn[l] = true
+				route.bow(v.project(*a.At), v.project(*b.At))
+			}
 		}
 	}
 	c.Route = route.String()
@@ -235,8 +242,7 @@ func (b *path) bow(p, q xy) {
 	}
 	b.to('M', p)
 	b.to('Q', xy{(p.x+q.x)/2 + (q.y-p.y)*0.14, (p.y+q.y)/2 - (q.x-p.x)*0.14})
-	b.WriteByte(' ')
-	b.WriteString(strings.TrimPrefix((func() string { var e path; e.to('L', q); return e.String() })(), "L"))
+	b.to(' ', q)
 }
 
 // ViewBox is the drawing's.

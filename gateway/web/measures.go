@@ -182,5 +182,6 @@ func offsetWords(t time.Time) string {
 	if seconds == 0 {
 		return "UTC"
 	}
-	return "UTC" + strings.TrimSuffix(t.Format("-07:00"), ":00")
+	clock := strings.TrimSuffix(t.Format("-7:00"), ":00")
+	return "UTC" + strings.Replace(clock, "-", "\u2212", 1)
 }

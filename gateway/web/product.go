@@ -138,7 +138,7 @@ func (t *teller) tell() {
 	var own, uses []*step
 	ingredients := map[string]*group{}
 	var order []string
-	var way []int
+	ways := map[string][]int{}
 	last := map[provenance.Role]*step{}
 	for _, s := range t.journey.Steps {
 		if s.Declaration && t.shownAsWithdrawal(s) {
@@ -165,11 +165,10 @@ func (t *teller) tell() {
 				last[provenance.Self] = v
 			}
 			t.origin(s, v)
-			if v.Place != nil {
-				way = append(way, v.Place.Number-1)
-			}
-			if v.To != nil {
-				way = append(way, v.To.Number-1)
+			for _, p := range []*place{v.Place, v.To} {
+				if p != nil {
+					ways[s.Via] = append(ways[s.Via], p.Number-1)
+				}
 			}
 			t.notice(s)
 		}
@@ -177,7 +176,7 @@ func (t *teller) tell() {
 	t.page.Now = last[provenance.Self]
 	t.page.Organisations = len(t.who)
 	t.page.Places = t.places
-	t.page.Chart = drawChart(t.places, way)
+	t.page.Chart = drawChart(t.places, ways)
 	if len(order) > 0 {
 		c := chapter{Heading: "What it is made from", Note: "The steps of its ingredients, up to when they were used."}
 		for _, id := range order {

@@ -307,8 +307,19 @@ func (t *teller) facts(v jcs.Value, via string) (list []fact) {
 	}
 	ilmd, _ := v.Get("ilmd")
 	for _, m := range ilmd.Members() {
-		name := term("", m.Name)
-		add(readable(name), plainValue(m.Value), "")
+		name, value := term("", m.Name), plainValue(m.Value)
+		if other, begins := strings.CutSuffix(name, "StartDate"); begins {
+			if end := member(ilmd, other+"EndDate"); end != "" && end != value {
+				add(readable(other), value+" to "+end, "")
+			} else {
+				add(readable(other), value, "")
+			}
+			continue
+		}
+		if other, ends := strings.CutSuffix(name, "EndDate"); ends && member(ilmd, other+"StartDate") != "" {
+			continue
+		}
+		add(readable(name), value, "")
 	}
 	for _, b := range items(v, "bizTransactionList") {
 		label := "Document"
@@ -331,7 +342,7 @@ func (t *teller) facts(v jcs.Value, via string) (list []fact) {
 			add("Certificate", link, "")
 		}
 	}
-	if d := term("disposition", text(v, "disposition")); d != "" {
+	if d := term("disposition", text(v, "disposition")); d != "" && d != "active" && d != "in_progress" {
 		add("State afterwards", stateWords(d), "")
 	}
 	for _, m := range v.Members() {
@@ -340,6 +351,16 @@ func (t *teller) facts(v jcs.Value, via string) (list []fact) {
 		}
 	}
 	return list
+}
+
+// member is the value of a member whose name ends in that term.
+func member(v jcs.Value, name string) string {
+	for _, m := range v.Members() {
+		if term("", m.Name) == name {
+			return plainValue(m.Value)
+		}
+	}
+	return ""
 }
 
 // documents are the kinds of business transaction of CBV 2.0, section 7.3.

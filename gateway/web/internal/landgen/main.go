@@ -6,22 +6,24 @@
 //	go run ./gateway/web/internal/landgen package/countries-50m.json > gateway/web/land.bin
 //
 // Arcs are simplified by Douglas and Peucker's method and written as the
-// differences of whole hundredths of a degree. The same input gives the same
-// bytes.
+// differences of whole hundredths of a degree, compressed (RFC 1951). The same
+// input gives the same bytes.
 package main
 
 import (
-	"bufio"
+	"compress/flate"
 	"encoding/binary"
 	"encoding/json"
+	"io"
 	"log"
 	"math"
 	"os"
 )
 
 const (
-	tolerance = 0.035 // degrees of latitude that a line may move
-	smallest  = 0.16  // degrees that a ring must span to be kept
+	tolerance = 0.022 // degrees of latitude that a line may move
+	remote    = 0.15  // the same where few people live: beyond the polar circles
+	smallest  = 0.10  // degrees that a ring must span to be kept
 	scale     = 100   // units a degree
 	southEnd  = -60   // degrees: Antarctica is left out
 )
@@ -98,10 +100,11 @@ func main() {
 			borders = append(borders, arc)
 		}
 	}
-	w := bufio.NewWriter(os.Stdout)
+	w, err := flate.NewWriter(os.Stdout, flate.BestCompression)
+	must(err)
 	write(w, coasts)
 	write(w, borders)
-	must(w.Flush())
+	must(w.Close())
 }
 
 func must(err error) {
@@ -150,7 +153,11 @@ func simplify(line []point) []point {
 			far, at = d, i
 		}
 	}
-	if far <= tolerance {
+	limit := tolerance
+	if math.Abs(first.y) > 66 || first.y < -45 || first.y > 56 && first.x < -55 {
+		limit = remote
+	}
+	if far <= limit {
 		return []point{first, last}
 	}
 	return append(simplify(line[:at+1]), simplify(line[at:])[1:]...)
@@ -167,7 +174,7 @@ func distance(p, a, b point) float64 {
 	return math.Hypot(px, py)
 }
 
-func write(w *bufio.Writer, lines [][]point) {
+func write(w io.Writer, lines [][]point) {
 	b := binary.AppendUvarint(nil, uint64(len(lines)))
 	for _, line := range lines {
 		b = binary.AppendUvarint(b, uint64(len(line)))
