@@ -3,6 +3,7 @@ package provenance
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
@@ -22,7 +23,7 @@ func (s *Service) History(ctx context.Context, kind historyindex.Kind, id string
 		return nil, err
 	}
 	published, checkpoint := s.log.Published()
-	h, signers, err := s.provenHistory(ctx, key, published.Size, string(checkpoint), offset, limit)
+	h, signers, err := s.provenHistory(ctx, key, published.Size, string(checkpoint), offset, limit, math.MaxInt)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func (s *Service) History(ctx context.Context, kind historyindex.Kind, id string
 		}
 	}
 	for _, key := range keys {
-		p, _, err := s.provenHistory(ctx, key, published.Size, string(checkpoint), 0, history.PageLimit)
+		p, _, err := s.provenHistory(ctx, key, published.Size, string(checkpoint), 0, history.PageLimit, math.MaxInt)
 		if err != nil {
 			return nil, err
 		}
@@ -65,8 +66,8 @@ func historyKey(kind historyindex.Kind, id string) (historyindex.Key, error) {
 }
 
 // provenHistory gives the history without its participants, and who signed the
-// entries that it holds.
-func (s *Service) provenHistory(ctx context.Context, key historyindex.Key, size uint64, checkpoint string, offset uint64, limit int) (*history.History, []string, error) {
+// entries that it holds: those of the page that fit maxBytes.
+func (s *Service) provenHistory(ctx context.Context, key historyindex.Key, size uint64, checkpoint string, offset uint64, limit, maxBytes int) (*history.History, []string, error) {
 	positions, err := s.projection.Positions(key, size)
 	if err != nil {
 		return nil, nil, err
@@ -85,6 +86,9 @@ func (s *Service) provenHistory(ctx context.Context, key historyindex.Key, size 
 		e, err := s.entryAt(ctx, index)
 		if err != nil {
 			return nil, nil, err
+		}
+		if maxBytes -= len(e.bytes); maxBytes < 0 {
+			break
 		}
 		proof, err := s.tiles.InclusionProof(index, size)
 		if err != nil {

@@ -3,14 +3,14 @@ package provenance
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
-	"github.com/tallyroot/tallyroot/provenance/epcis"
 	"github.com/tallyroot/tallyroot/provenance/gs1"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/jcs"
 	"github.com/tallyroot/tallyroot/trillianlog"
 )
 
@@ -68,8 +68,13 @@ func aboutOf(e *entry.Entry) string {
 	return ""
 }
 
-// maxOthers bounds how many further entries of one event id are named.
-const maxOthers = 100
+const (
+	// maxOthers bounds how many further entries of one event id are named.
+	maxOthers = 100
+	// maxSearched bounds how many entries of one event id are read to answer one
+	// question: anybody may use an id of anybody's.
+	maxSearched = 500
+)
 
 // Event gives the newest entry with that eventID, or of that participant if one
 // is named, and where the others stand. For the identifier of a product or
@@ -77,13 +82,13 @@ const maxOthers = 100
 // no published checkpoint covers it yet.
 func (s *Service) Event(ctx context.Context, id, participant string) (Event, error) {
 	published, _ := s.log.Published()
-	positions, err := s.projection.Events(id, published.Size)
+	positions, err := s.projection.Events(id, published.Size, maxSearched)
 	if err != nil {
 		return Event{}, err
 	}
 	if len(positions) == 0 {
 		if canonical, err := gs1.Canonical(id); err == nil {
-			positions, err = s.projection.Positions(historyindex.Key{Kind: historyindex.Master, Identifier: canonical}, published.Size)
+			positions, err = s.projection.Newest(historyindex.Key{Kind: historyindex.Master, Identifier: canonical}, published.Size, maxSearched)
 			if err != nil {
 				return Event{}, err
 			}
@@ -91,7 +96,7 @@ func (s *Service) Event(ctx context.Context, id, participant string) (Event, err
 	}
 	var newest *located
 	var others []Other
-	for _, index := range slices.Backward(positions) {
+	for _, index := range positions {
 		e, err := s.entryAt(ctx, index)
 		if err != nil {
 			return Event{}, err
@@ -100,6 +105,15 @@ func (s *Service) Event(ctx context.Context, id, participant string) (Event, err
 			newest = &e
 		} else if len(others) < maxOthers {
 			others = append(others, Other{index, e.Participants[0]})
+		}
+		if newest != nil && len(others) == maxOthers {
+			break
+		}
+	}
+	if newest == nil && len(positions) == maxSearched {
+		// There are more of others' than were read.
+		if newest, err = s.findOriginal(ctx, id, participant); err != nil {
+			return Event{}, err
 		}
 	}
 	if newest == nil {
@@ -147,24 +161,22 @@ func (s *Service) Recent(ctx context.Context, participant string, limit int) ([]
 	return events, nil
 }
 
-// findOriginal gives the event that an error declaration of that id by that
-// participant would withdraw; nil when it is not in the log.
+// findOriginal gives the event of that id by that participant, no error
+// declaration; nil when no published checkpoint covers one.
 func (s *Service) findOriginal(ctx context.Context, eventID, participant string) (*located, error) {
-	published, _ := s.log.Published()
-	positions, err := s.projection.Events(eventID, published.Size)
+	identity, err := entry.Identity(participant, jcs.NewObject(jcs.Member{Name: "eventID", Value: jcs.NewString(eventID)}))
 	if err != nil {
-		return nil, err
+		return nil, nil // nothing can have an empty id
 	}
-	for _, index := range positions {
-		e, err := s.entryAt(ctx, index)
-		if err != nil {
-			return nil, err
-		}
-		if _, declared := epcis.ErrorDeclared(e.JSON); !declared && e.Participants[0] == participant {
-			return &e, nil
-		}
+	stored, found, err := s.log.Find(ctx, identity)
+	if err != nil || !found {
+		return nil, unavailable(err)
 	}
-	return nil, nil
+	e, err := s.entryAt(ctx, stored.Index)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return &e, err
 }
 
 // InclusionProof proves the entry at index in the tree of that size, which a
@@ -212,39 +224,42 @@ func (s *Service) publishedSize(size uint64) (uint64, error) {
 	return size, nil
 }
 
+// maxUnderWay bounds the ids that underWay remembers. Of further ones it is not
+// told that they are on their way; they are all the same.
+const maxUnderWay = 1 << 16
+
 // underWay remembers the ids of events whose answer was Pending, until their
 // outcome is known.
 type underWay struct {
 	mu  sync.Mutex
-	ids map[[32]byte]int
+	ids map[[32]byte]bool
 }
 
-// add remembers id until its ticket is settled. What waits there is bounded by
-// the log's queue.
+// add remembers id until its ticket is settled. One that was sent again is
+// remembered once: while nothing can be published, people send again and again.
 func (u *underWay) add(id string, ticket *trillianlog.Ticket) {
 	key := sha256.Sum256([]byte(id))
-	u.change(key, 1)
-	go func() {
-		_, _ = ticket.Wait(context.Background())
-		u.change(key, -1)
-	}()
-}
-
-func (u *underWay) change(key [32]byte, by int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.ids[key] || len(u.ids) >= maxUnderWay {
+		return
+	}
 	if u.ids == nil {
-		u.ids = map[[32]byte]int{}
+		u.ids = map[[32]byte]bool{}
 	}
-	if u.ids[key] += by; u.ids[key] == 0 {
+	u.ids[key] = true
+	go func() {
+		_, _ = ticket.Wait(context.Background())
+		u.mu.Lock()
+		defer u.mu.Unlock()
 		delete(u.ids, key)
-	}
+	}()
 }
 
 func (u *underWay) has(id string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.ids[sha256.Sum256([]byte(id))] > 0
+	return u.ids[sha256.Sum256([]byte(id))]
 }
 
 // VerifyAt says why an entry's signatures do not hold at a position; nil when

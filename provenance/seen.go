@@ -33,24 +33,29 @@ func (e Seen) HasEffect() bool {
 	return e.Unauthenticated == nil && !e.Duplicate && e.Withdrawn == nil && !e.Declaration
 }
 
+// minEntrySize is less than any entry has, in bytes: a signature alone takes as
+// much.
+const minEntrySize = 92
+
 // read gives the history of a key up to size, and of very long ones the beginning
-// that fits maxBytes.
-func (s *Service) read(ctx context.Context, key historyindex.Key, size uint64, maxBytes int) ([]Seen, error) {
-	positions, err := s.projection.Positions(key, size)
+// that fits maxBytes; whole says which.
+func (s *Service) read(ctx context.Context, key historyindex.Key, size uint64, maxBytes int) (seen []Seen, whole bool, err error) {
+	positions, err := s.projection.Oldest(key, size, maxBytes/minEntrySize+1)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	whole = true
 	var judged []verify.Judged
-	var seen []Seen
 	for _, index := range positions {
 		e, err := s.entryAt(ctx, index)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if !historyindex.Has(e.Entry, key) {
 			continue // two hashes met in the projection
 		}
 		if maxBytes -= len(e.bytes); maxBytes < 0 {
+			whole = false
 			break
 		}
 		judged = append(judged, verify.Judged{Index: index, Entry: e.Entry, Signature: s.projection.State().At(index).Verify(e.Entry)})
@@ -69,5 +74,5 @@ func (s *Service) read(ctx context.Context, key historyindex.Key, size uint64, m
 			e.Withdrawn = at[*j.WithdrawnBy]
 		}
 	}
-	return seen, nil
+	return seen, whole, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -29,6 +30,13 @@ type pebbleStore struct {
 // Open opens, or makes, the embedded store in dir. Only one process at a time
 // can have it open.
 func Open(dir string, logger pebble.Logger) (Store, error) {
+	// Pebble's own files can be read by all: the folder is what keeps the keys.
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, err
+	}
 	db, err := pebble.Open(dir, &pebble.Options{Logger: logger, MemTableSize: 1 << 20, FormatMajorVersion: pebble.FormatNewest})
 	if err != nil {
 		return nil, fmt.Errorf("open the store of tokens and keys in %s: %w", dir, err)

@@ -172,25 +172,31 @@ func (p *Projection) State() *participant.State { return p.state }
 // rising order. A few may be there that have not: read the entry.
 func (p *Projection) Positions(key historyindex.Key, size uint64) ([]uint64, error) {
 	h := key.Hash()
-	return p.scan(postingKey, h[:], size, 0)
+	return p.scan(postingKey, h[:], size, 0, false)
+}
+
+// Oldest gives the first limit of them, in rising order.
+func (p *Projection) Oldest(key historyindex.Key, size uint64, limit int) ([]uint64, error) {
+	h := key.Hash()
+	return p.scan(postingKey, h[:], size, limit, false)
 }
 
 // Newest gives at most limit of them, the newest first.
 func (p *Projection) Newest(key historyindex.Key, size uint64, limit int) ([]uint64, error) {
 	h := key.Hash()
-	return p.scan(postingKey, h[:], size, limit)
+	return p.scan(postingKey, h[:], size, limit, true)
 }
 
-// Events gives the positions below size of the entries with that eventID, in
-// rising order.
-func (p *Projection) Events(eventID string, size uint64) ([]uint64, error) {
+// Events gives the positions below size of the entries with that eventID: the
+// newest limit of them, the newest first.
+func (p *Projection) Events(eventID string, size uint64, limit int) ([]uint64, error) {
 	h := sha256.Sum256([]byte(eventID))
-	return p.scan(eventKey, h[:], size, 0)
+	return p.scan(eventKey, h[:], size, limit, true)
 }
 
-// scan reads the list of positions under one hash: all of them, rising, or with
-// a limit the newest ones, falling.
-func (p *Projection) scan(letter byte, hash []byte, size uint64, limit int) ([]uint64, error) {
+// scan reads the list of positions under one hash, rising or falling: at most
+// limit of them, or with 0 all.
+func (p *Projection) scan(letter byte, hash []byte, size uint64, limit int, falling bool) ([]uint64, error) {
 	it, err := p.db.NewIter(&pebble.IterOptions{LowerBound: posting(nil, letter, hash, 0), UpperBound: posting(nil, letter, hash, size)})
 	if err != nil {
 		return nil, err
@@ -198,7 +204,7 @@ func (p *Projection) scan(letter byte, hash []byte, size uint64, limit int) ([]u
 	defer it.Close()
 	var positions []uint64
 	step, ok := it.Next, it.First
-	if limit > 0 {
+	if falling {
 		step, ok = it.Prev, it.Last
 	}
 	for more := ok(); more && (limit == 0 || len(positions) < limit); more = step() {

@@ -1,0 +1,176 @@
+package provenance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tallyroot/tallyroot/provenance"
+)
+
+const (
+	crate  = "https://id.gs1.org/00/095060001343520017"
+	pallet = "https://id.gs1.org/00/195060001343520014"
+)
+
+// packed says that child went into parent, or came out of it, that many minutes
+// after the beginning.
+func packed(action, parent, child string, minute int, more string) provenance.Submission {
+	at := time.Date(2026, 4, 2, 9, 0, 0, 0, time.FixedZone("", 7200)).Add(time.Duration(minute) * time.Minute)
+	return provenance.Submission{Body: fmt.Appendf(nil, `{"type":"AggregationEvent","eventTime":%q,"eventTimeZoneOffset":"+02:00","parentID":%q,"childEPCs":[%q],"action":%q%s}`,
+		at.Format("2006-01-02T15:04:05.000-07:00"), parent, child, action, more)}
+}
+
+func seen(serial, minute int, where string) provenance.Submission {
+	return provenance.Submission{Body: fmt.Appendf(nil, `{"type":"ObjectEvent","eventTime":%q,"eventTimeZoneOffset":"+00:00","epcList":[%q],"action":"OBSERVE","example:n":%d}`,
+		time.Date(2026, 4, 2, 7, minute, 0, 0, time.UTC).Format("2006-01-02T15:04:05Z"), where, serial)}
+}
+
+func logAll(t *testing.T, s *provenance.Service, by provenance.Caller, subs []provenance.Submission) {
+	t.Helper()
+	for i, r := range s.LogBatch(t.Context(), by, subs) {
+		if r.Err != nil || r.Existed {
+			t.Fatalf("%s: %+v", subs[i].Body, r)
+		}
+	}
+}
+
+// TestJourneyIsBounded asks for the journey of things that are packed into each
+// other again and again. What a reader's question costs must not grow with the
+// square of the events, let alone with their cube.
+func TestJourneyIsBounded(t *testing.T) {
+	s := open(t, t.TempDir())
+	farm := add(t, s, "Farm")
+	var subs []provenance.Submission
+	for i := range 2000 {
+		subs = append(subs, packed("ADD", pallet, crate, i, ""), packed("ADD", crate, pallet, i, ""), packed("DELETE", pallet, pallet, i, ""))
+	}
+	logAll(t, s, farm, subs)
+	journey, err := s.Journey(t.Context(), crate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(journey.Steps) != len(subs) {
+		t.Errorf("%d steps of %d", len(journey.Steps), len(subs))
+	}
+	if missed := slices.Clone(journey.NotFollowed); len(missed) == 0 || len(slices.Compact(missed)) != len(journey.NotFollowed) || len(missed) > 2 {
+		t.Errorf("not followed: %d", len(missed))
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Journey(gone, crate); !errors.Is(err, context.Canceled) {
+		t.Errorf("for nobody: %v", err)
+	}
+}
+
+// TestJourneyInsideAContainer has the container's steps for as long as the thing
+// was in it, and no longer.
+func TestJourneyInsideAContainer(t *testing.T) {
+	s := open(t, t.TempDir())
+	farm := add(t, s, "Farm")
+	logAll(t, s, farm, []provenance.Submission{
+		seen(0, 0, pallet), // before
+		packed("ADD", pallet, crate, 10, ""),
+		seen(1, 20, pallet), // in it
+		packed("DELETE", pallet, crate, 30, ""),
+		seen(2, 40, pallet), // after
+		// Taking a document off the pallet unpacks nothing.
+		{Body: []byte(`{"type":"TransactionEvent","eventTime":"2026-04-02T07:55:00Z","eventTimeZoneOffset":"+00:00","parentID":"` + pallet + `","bizTransactionList":[{"type":"po","bizTransaction":"urn:x:po-1"}],"action":"DELETE"}`)},
+		packed("ADD", pallet, crate, 50, ""),
+		seen(3, 58, pallet), // in it again
+	})
+	journey, err := s.Journey(t.Context(), crate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var indices []uint64
+	for _, step := range journey.Steps {
+		indices = append(indices, step.Index-2) // after Genesis and the farm
+	}
+	if want := []uint64{1, 2, 3, 6, 5, 7}; !slices.Equal(indices, want) {
+		t.Errorf("the steps are %v, want %v", indices, want)
+	}
+}
+
+// TestJourneyHistoriesAreBounded asks for the histories of a journey through many
+// things that all stand in the same large entries.
+func TestJourneyHistoriesAreBounded(t *testing.T) {
+	s := open(t, t.TempDir())
+	farm := add(t, s, "Farm")
+	const parents = 30
+	list := make([]string, parents)
+	var subs []provenance.Submission
+	for i := range list {
+		list[i] = fmt.Sprintf(`"urn:x:parent-%d"`, i)
+		subs = append(subs, packed("ADD", strings.Trim(list[i], `"`), crate, i, ""))
+	}
+	for i := range 150 {
+		subs = append(subs, provenance.Submission{Body: fmt.Appendf(nil,
+			`{"type":"ObjectEvent","eventTime":"2026-04-03T07:00:00Z","eventTimeZoneOffset":"+00:00","epcList":[%s],"action":"OBSERVE","example:n":%d,"example:note":%q}`,
+			strings.Join(list, ","), i, strings.Repeat("x", 60_000))})
+	}
+	logAll(t, s, farm, subs)
+	histories, missed, err := s.JourneyHistories(t.Context(), crate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	for _, h := range histories {
+		for _, e := range h.Entries {
+			size += len(e.Entry)
+		}
+	}
+	if size > 3*provenance.MaxJourneyBytes {
+		t.Errorf("%d MiB of entries in one answer", size>>20)
+	}
+	if len(missed) == 0 || len(histories) == 0 || histories[len(histories)-1].ID != "farm" {
+		t.Errorf("%d histories, not followed %v", len(histories), missed)
+	}
+}
+
+// TestManyUseOneEventID finds an event by its participant among any number of
+// others that took the same id.
+func TestManyUseOneEventID(t *testing.T) {
+	s := open(t, t.TempDir())
+	farm, other := add(t, s, "Farm"), add(t, s, "Other")
+	own := mustLog(t, s, farm, event(1, `,"eventID":"urn:x:1"`))
+	var subs []provenance.Submission
+	for i := range 700 {
+		subs = append(subs, event(1, fmt.Sprintf(`,"eventID":"urn:x:1","errorDeclaration":{"declarationTime":"2026-04-05T00:00:00.%03dZ"}`, i)))
+	}
+	logAll(t, s, other, subs)
+	found, err := s.Event(t.Context(), "urn:x:1", "farm")
+	if err != nil || found.Index != own.Index {
+		t.Errorf("%+v, %v", found.Index, err)
+	}
+	if found, err = s.Event(t.Context(), "urn:x:1", ""); err != nil || found.Participant != "other" || len(found.Others) != 100 {
+		t.Errorf("the newest: %+v, %v", found.Index, err)
+	}
+	if _, err = s.Event(t.Context(), "urn:x:1", "third"); !errors.Is(err, provenance.ErrNotFound) {
+		t.Errorf("nobody's: %v", err)
+	}
+	// It is still known what a declaration of the farm must repeat.
+	if _, err := s.Log(t.Context(), farm, event(2, `,"eventID":"urn:x:1","errorDeclaration":{"declarationTime":"2026-04-05T00:00:00Z"}`)); err == nil {
+		t.Error("a declaration for another event was taken")
+	}
+}
+
+// TestManagedKeysAreForTheOwnerAlone holds for a data directory that was there
+// before, as a container's volume is, with the modes that such have.
+func TestManagedKeysAreForTheOwnerAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	add(t, s, "Farm")
+	if info, err := os.Stat(filepath.Join(dir, "private")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder of managed keys: %v, %v", info.Mode(), err)
+	}
+}
