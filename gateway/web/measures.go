@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -182,6 +183,12 @@ func offsetWords(t time.Time) string {
 	if seconds == 0 {
 		return "UTC"
 	}
-	clock := strings.TrimSuffix(t.Format("-7:00"), ":00")
-	return "UTC" + strings.Replace(clock, "-", "\u2212", 1)
+	sign := "+"
+	if seconds < 0 {
+		sign, seconds = "\u2212", -seconds
+	}
+	if minutes := seconds / 60 % 60; minutes != 0 {
+		return fmt.Sprintf("UTC%s%d:%02d", sign, seconds/3600, minutes)
+	}
+	return fmt.Sprintf("UTC%s%d", sign, seconds/3600)
 }

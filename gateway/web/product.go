@@ -34,6 +34,7 @@ type productPage struct {
 
 	Warnings []string // what a shopper must know first
 	From     []string // where it begins
+	Begins   string   // the label of that
 	Now      *step    // the newest that has effect
 	Dates    []fact   // best before, harvest
 
@@ -140,6 +141,7 @@ func (t *teller) tell() {
 	var order []string
 	ways := map[string][]int{}
 	last := map[provenance.Role]*step{}
+	carried := carriedBy(t.journey.Steps)
 	for _, s := range t.journey.Steps {
 		if s.Declaration && t.shownAsWithdrawal(s) {
 			continue
@@ -148,11 +150,16 @@ func (t *teller) tell() {
 		t.count(s, v)
 		switch s.Role {
 		case provenance.Ingredient:
-			g := ingredients[s.Via]
+			id := s.Via
+			if thing, ok := carried[id]; ok {
+				id = thing
+				v.Role, v.RoleClass = roleWords(provenance.Container, id, s.Via), provenance.Container.String()
+			}
+			g := ingredients[id]
 			if g == nil {
-				g = &group{Thing: t.thing(s.Via)}
-				ingredients[s.Via] = g
-				order = append(order, s.Via)
+				g = &group{Thing: t.thing(id)}
+				ingredients[id] = g
+				order = append(order, id)
 			}
 			g.Steps = append(g.Steps, v)
 		case provenance.Use:
@@ -196,6 +203,35 @@ func (t *teller) tell() {
 	}
 }
 
+// carriedBy gives, for each unit in which ingredients travelled, the first of
+// these: the unit's steps are told as that ingredient's.
+func carriedBy(steps []provenance.Step) map[string]string {
+	carried := map[string]string{}
+	for _, s := range steps {
+		parent := text(s.Entry.JSON, "parentID")
+		if s.Role != provenance.Ingredient || parent == "" || text(s.Entry.JSON, "action") != "ADD" {
+			continue
+		}
+		for _, unit := range gs1.Identifiers(parent) {
+			if _, ok := carried[unit]; unit != s.Via && !ok {
+				carried[unit] = s.Via
+			}
+		}
+	}
+	// A case on a pallet: the pallet carries what the case carries.
+	for unit, thing := range carried {
+		for range len(carried) {
+			next, ok := carried[thing]
+			if !ok {
+				break
+			}
+			thing = next
+		}
+		carried[unit] = thing
+	}
+	return carried
+}
+
 // shownAsWithdrawal tells whether a declaration stands beside the event that it
 // takes back; one without effect is a step of its own.
 func (t *teller) shownAsWithdrawal(d provenance.Step) bool {
@@ -235,6 +271,9 @@ func (t *teller) origin(s provenance.Step, v *step) {
 	name := v.Place.Name
 	if v.Place.Locality != "" {
 		name += ", " + v.Place.Locality
+	}
+	if t.page.Begins = "Begins at"; v.Title == "Harvested" {
+		t.page.Begins = "Grown at"
 	}
 	if !slices.Contains(t.page.From, name) {
 		t.page.From = append(t.page.From, name)

@@ -286,7 +286,7 @@ func amount(q jcs.Value) string {
 	}
 	code := text(q, "uom")
 	if code == "" {
-		return measure(n.Float(), "") + "\u00a0×"
+		return measure(n.Float(), "EA")
 	}
 	return measure(n.Float(), code)
 }
