@@ -84,7 +84,7 @@ func TestLogAndReadBack(t *testing.T) {
 		t.Errorf("the same text again: %+v", again)
 	}
 	var conflict *provenance.Conflict
-	if _, err := s.Log(t.Context(), farm, event(1, `,"recordTime":"2026-04-03T00:00:00Z"`)); !errors.As(err, &conflict) || conflict.Index != logged.Index {
+	if _, err := s.Log(t.Context(), farm, event(1, `,"recordTime":"2026-04-03T00:00:00Z"`)); !errors.As(err, &conflict) || conflict.Index != logged.Index || !conflict.Hashed {
 		t.Errorf("another text with the same event hash: %v", err)
 	}
 
@@ -124,6 +124,12 @@ func TestLogAndReadBack(t *testing.T) {
 	}
 	if next := mustLog(t, s, farm, event(2, "")); next.Index != logged.Index+1 {
 		t.Errorf("after a restart the next is %+v", next)
+	}
+
+	given := `,"eventID":"urn:uuid:5c2b4e90-1234-4abc-9876-1f2c3d4e5f63"`
+	mustLog(t, s, farm, event(3, given))
+	if _, err := s.Log(t.Context(), farm, event(4, given)); !errors.As(err, &conflict) || conflict.Hashed {
+		t.Errorf("another event with the same eventID: %v", err)
 	}
 }
 

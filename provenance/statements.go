@@ -47,9 +47,13 @@ func (s *Service) checkMaster(by string, v jcs.Value) error {
 	}
 	id := text(v, "identifier")
 	if !s.projection.State().Latest().Covers(by, id) {
-		return fmt.Errorf("%w: %s has no grant that covers %s: the operator gives one when it adds the participant (--grant)", ErrForbidden, by, id)
+		return noGrant(by, id)
 	}
 	return nil
+}
+
+func noGrant(by, id string) error {
+	return fmt.Errorf("%w: %s has no grant that covers %s: the operator gives one when it adds the participant (--grant)", ErrForbidden, by, id)
 }
 
 // logMaster numbers, signs and logs a product or place statement that came
@@ -62,12 +66,15 @@ func (s *Service) logMaster(ctx context.Context, by string, v jcs.Value, p *prep
 	if err != nil {
 		return Logged{}, refuse("identifier", err.Error(), "a GS1 Digital Link or another URI")
 	}
-	m, err := s.master(ctx, identifier)
-	if err != nil {
+	var next, index uint64
+	var again bool
+	if err := s.master(ctx, identifier, func(m *participant.Master) {
+		next = m.Next(typeOf(v), by)
+		again, index = lastSaid(m, by, completeMaster(v, next-1))
+	}); err != nil {
 		return Logged{}, err
 	}
-	next := m.Next(typeOf(v), by)
-	if again, index := lastSaid(m, by, completeMaster(v, next-1)); again && next > 1 {
+	if again && next > 1 {
 		e, err := s.EventAt(ctx, index)
 		return Logged{EventID: identifier, Existed: true, Index: e.Index, LeafHash: e.LeafHash, Receipt: e.Receipt}, err
 	}
@@ -97,7 +104,7 @@ func (s *Service) logMaster(ctx context.Context, by string, v jcs.Value, p *prep
 }
 
 // lastSaid tells whether v is, word for word, what the participant said last.
-func lastSaid(m participant.Master, by string, v jcs.Value) (bool, uint64) {
+func lastSaid(m *participant.Master, by string, v jcs.Value) (bool, uint64) {
 	if p := m.Product; p != nil && p.Participant == by && jcs.Equal(p.Statement.JSON(), v) {
 		return true, p.Index
 	}
@@ -139,10 +146,21 @@ func (s *Service) logStatement(ctx context.Context, v jcs.Value) (uint64, error)
 // admit judges a submission by the state under which it will stand. It is called
 // with order held, so that no statement about its participants comes between.
 func (s *Service) admit(p *prepared) error {
+	if err := s.caughtUp(); err != nil {
+		return err
+	}
 	view := s.projection.State().Latest()
 	for _, id := range p.entry.Participants {
 		if s.changing[id] {
 			return fmt.Errorf("%w: the keys of %s are being changed; send it again in a second", ErrUnavailable, id)
+		}
+	}
+	if isMaster(p.entry.JSON) {
+		if len(p.entry.Participants) != 1 {
+			return refuse("entry", "the statement has two signers", "the one who may describe it signs alone")
+		}
+		if by, id := p.entry.Participants[0], text(p.entry.JSON, "identifier"); !view.Covers(by, id) {
+			return noGrant(by, id)
 		}
 	}
 	if !p.managed {
@@ -189,7 +207,7 @@ func refuseStatement(err error) error {
 func checkKeys(e *entry.Entry) error {
 	keys := historyindex.Keys(e)
 	if len(keys) > historyindex.MaxKeys {
-		return refuse("", fmt.Sprintf("it names %d identifiers; the limit is %d", len(keys), historyindex.MaxKeys), "split it into several events")
+		return refuse("", fmt.Sprintf("it names %d identifiers; the limit is %d, its participants among them", len(keys), historyindex.MaxKeys), "split it into several events")
 	}
 	if !epcis.IsEvent(e.JSON) {
 		return nil

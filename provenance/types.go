@@ -113,11 +113,15 @@ func (e *TooLarge) Error() string {
 
 // Conflict says that another text stands in the log under the same identity.
 type Conflict struct {
-	What  string // such as the event id
-	Index uint64 // where the other text stands
+	What   string // such as the event id
+	Index  uint64 // where the other text stands
+	Hashed bool   // the id is the event hash of both: they say the same in other forms
 }
 
 func (e *Conflict) Error() string {
+	if e.Hashed {
+		return fmt.Sprintf("%s is logged already, at index %d, written in another way: its event hash is the same, so nothing is left to do; to log it as another event, give it an eventID of its own", e.What, e.Index)
+	}
 	return fmt.Sprintf("%s is logged already, at index %d, with another text: an event is never changed; give a new event another eventID, or withdraw the old one with an error declaration", e.What, e.Index)
 }
 

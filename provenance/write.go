@@ -16,6 +16,7 @@ type prepared struct {
 	leaf     trillianlog.Leaf
 	entry    *entry.Entry
 	eventID  string
+	hashed   bool // the eventID was computed
 	warnings []string
 	managed  bool // signed by the service with its key for the participant
 }
@@ -170,6 +171,7 @@ func (s *Service) checkEvent(ctx context.Context, v jcs.Value, p *prepared, by s
 	if !has {
 		id = jcs.NewString(epcis.Hash(v))
 		v = v.With("eventID", id)
+		p.hashed = true
 	}
 	p.eventID = id.Text()
 	if _, declared := epcis.ErrorDeclared(v); declared {
@@ -299,7 +301,7 @@ func (s *Service) settle(ctx context.Context, p *prepared, ticket *trillianlog.T
 // sameText tells whether the entry at index says the same in the same names as
 // p, though its signatures differ (a managed key was changed in between).
 func (s *Service) sameText(ctx context.Context, p *prepared, index uint64) (uint64, error) {
-	conflict := &Conflict{What: "this event", Index: index}
+	conflict := &Conflict{What: "this event", Index: index, Hashed: p.hashed}
 	if p.eventID != "" {
 		conflict.What = "the event " + p.eventID
 	}

@@ -170,3 +170,23 @@ func TestAddress(t *testing.T) {
 		t.Errorf("%v, %v", c.Server(), err)
 	}
 }
+
+// What the service says of an error is shown to programs as it came.
+func TestStatusAsItCame(t *testing.T) {
+	const text = `{"code":6,"message":"m","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"CONFLICT","metadata":{"index":"9"}},{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"a","description":"b"}]}]}`
+	var s Status
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		t.Fatal(err)
+	}
+	if f := s.Fields(); len(f) != 1 || f[0] != (Field{"a", "b"}) {
+		t.Errorf("fields %v", f)
+	}
+	if got, err := json.Marshal(s); err != nil || string(got) != text {
+		t.Errorf("printed %s, %v", got, err)
+	}
+	own := Status{Message: "m", Details: []Detail{{FieldViolations: []Field{{"a", "b"}}}}}
+	const want = `{"message":"m","details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"a","description":"b"}]}]}`
+	if got, err := json.Marshal(own); err != nil || string(got) != want {
+		t.Errorf("printed %s, %v", got, err)
+	}
+}

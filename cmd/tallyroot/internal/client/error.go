@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -53,9 +54,32 @@ type Status struct {
 	Details []Detail `json:"details,omitempty"`
 }
 
-// A Detail of a Status; only google.rpc.BadRequest's is read.
+// A Detail of a Status; only google.rpc.BadRequest's is read. It is printed as
+// it came.
 type Detail struct {
-	FieldViolations []Field `json:"fieldViolations,omitempty"`
+	FieldViolations []Field
+	text            json.RawMessage
+}
+
+func (d *Detail) UnmarshalJSON(text []byte) error {
+	var badRequest struct {
+		FieldViolations []Field `json:"fieldViolations"`
+	}
+	if err := json.Unmarshal(text, &badRequest); err != nil {
+		return err
+	}
+	d.FieldViolations, d.text = badRequest.FieldViolations, slices.Clone(text)
+	return nil
+}
+
+func (d Detail) MarshalJSON() ([]byte, error) {
+	if d.text != nil {
+		return d.text, nil
+	}
+	return json.Marshal(struct {
+		Type            string  `json:"@type"`
+		FieldViolations []Field `json:"fieldViolations,omitempty"`
+	}{"type.googleapis.com/google.rpc.BadRequest", d.FieldViolations})
 }
 
 // Fields are all the field violations of the status.
