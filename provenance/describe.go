@@ -3,6 +3,7 @@ package provenance
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/tallyroot/tallyroot/provenance/gs1"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
@@ -12,11 +13,11 @@ import (
 // Product gives what holds about a product, or about what the identifier is one
 // of: for an item or a lot that nobody described, its GTIN's. Nil when nobody
 // has said anything.
-func (s *Service) Product(ctx context.Context, id string) (*participant.Signed[participant.Product], error) {
+func (s *Service) Product(ctx context.Context, id string) (product *participant.Signed[participant.Product], err error) {
 	for _, id := range coarser(id) {
-		m, err := s.master(ctx, id)
-		if err != nil || m.Product != nil {
-			return m.Product, err
+		err := s.master(ctx, id, func(m *participant.Master) { product = m.Product })
+		if err != nil || product != nil {
+			return product, err
 		}
 	}
 	return nil, nil
@@ -24,32 +25,82 @@ func (s *Service) Product(ctx context.Context, id string) (*participant.Signed[p
 
 // Place gives what holds about a place, or about the place that it is part of.
 // Nil when nobody has said anything.
-func (s *Service) Place(ctx context.Context, id string) (*participant.Signed[participant.Place], error) {
+func (s *Service) Place(ctx context.Context, id string) (place *participant.Signed[participant.Place], err error) {
 	for _, id := range coarser(id) {
-		m, err := s.master(ctx, id)
-		if err != nil || m.Place != nil {
-			return m.Place, err
+		err := s.master(ctx, id, func(m *participant.Master) { place = m.Place })
+		if err != nil || place != nil {
+			return place, err
 		}
 	}
 	return nil, nil
 }
 
-// master folds the statements about one identifier that a published checkpoint
-// covers.
-func (s *Service) master(ctx context.Context, id string) (m participant.Master, err error) {
-	published, _ := s.log.Published()
-	positions, err := s.projection.Positions(historyindex.Key{Kind: historyindex.Master, Identifier: id}, published.Size)
-	if err != nil {
-		return m, err
-	}
-	for _, index := range positions {
-		e, err := s.entryAt(ctx, index)
-		if err != nil {
-			return m, err
+// maxMasters bounds of how many identifiers the statements are remembered.
+const maxMasters = 4096
+
+// masters remembers what the statements about identifiers come to, so that each
+// statement is read once and not whenever somebody asks.
+type masters struct {
+	mu    sync.Mutex
+	known map[string]*master
+}
+
+type master struct {
+	mu   sync.Mutex
+	next uint64 // the position from which statements were not read yet
+	fold participant.Master
+}
+
+func (m *masters) of(id string) *master {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	one := m.known[id]
+	if one == nil {
+		if m.known == nil || len(m.known) >= maxMasters {
+			m.known = make(map[string]*master)
 		}
-		m.Apply(id, index, e.Entry, s.projection.State())
+		one = &master{}
+		m.known[id] = one
 	}
-	return m, nil
+	return one
+}
+
+// forget drops an identifier about which nobody has said anything: readers ask
+// for any.
+func (m *masters) forget(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, id)
+}
+
+// master folds the statements about one identifier that a published checkpoint
+// covers, and lets use see what they come to.
+func (s *Service) master(ctx context.Context, id string, use func(*participant.Master)) error {
+	published, _ := s.log.Published()
+	m := s.masters.of(id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.next < published.Size {
+		positions, err := s.projection.Between(historyindex.Key{Kind: historyindex.Master, Identifier: id}, m.next, published.Size)
+		if err != nil {
+			return err
+		}
+		for _, index := range positions {
+			e, err := s.entryAt(ctx, index)
+			if err != nil {
+				return err
+			}
+			m.fold.Apply(id, index, e.Entry, s.projection.State())
+			m.next = index + 1
+		}
+		if m.next == 0 {
+			s.masters.forget(id)
+		} else {
+			m.next = published.Size
+		}
+	}
+	use(&m.fold)
+	return nil
 }
 
 // coarser gives the canonical identifier, then what is left when its qualifiers

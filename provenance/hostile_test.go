@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/embedded"
 )
 
 const (
@@ -173,4 +177,38 @@ func TestManagedKeysAreForTheOwnerAlone(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, "private")); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder of managed keys: %v, %v", info.Mode(), err)
 	}
+}
+
+// TestSendingAgainCostsNothing sends one event again and again while nothing can
+// be published.
+func TestSendingAgainCostsNothing(t *testing.T) {
+	on := new(atomic.Bool)
+	c := config(t, t.TempDir())
+	c.Backend = func(ctx context.Context, dir string) (trillianlog.Backend, error) {
+		b, err := embedded.Open(ctx, dir, embedded.Options{})
+		return mute{b, on}, err
+	}
+	s, err := provenance.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	farm := add(t, s, "Farm")
+	on.Store(true)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	send := func() {
+		if logged, err := s.Log(gone, farm, event(1, "")); err != nil || !logged.Pending {
+			t.Fatalf("%+v, %v", logged, err)
+		}
+	}
+	send()
+	before := runtime.NumGoroutine()
+	for range 1000 {
+		send()
+	}
+	if more := runtime.NumGoroutine() - before; more > 100 {
+		t.Errorf("%d goroutines wait for one event", more)
+	}
+	on.Store(false)
 }

@@ -99,6 +99,9 @@ func (s *Service) PutParticipant(ctx context.Context, caller Caller, statement p
 // queueParticipant completes a statement about a participant, and queues it if it
 // will hold.
 func (s *Service) queueParticipant(statement participant.Statement) (*trillianlog.Ticket, error) {
+	if err := s.caughtUp(); err != nil {
+		return nil, err
+	}
 	if _, known := s.projection.State().Latest().Participant(statement.ID); known && statement.Number == 1 {
 		return nil, ErrExists
 	}

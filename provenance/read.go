@@ -261,9 +261,3 @@ func (u *underWay) has(id string) bool {
 	defer u.mu.Unlock()
 	return u.ids[sha256.Sum256([]byte(id))]
 }
-
-// VerifyAt says why an entry's signatures do not hold at a position; nil when
-// they do.
-func (s *Service) VerifyAt(index uint64, e *entry.Entry) error {
-	return s.projection.State().At(index).Verify(e)
-}

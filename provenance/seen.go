@@ -58,7 +58,7 @@ func (s *Service) read(ctx context.Context, key historyindex.Key, size uint64, m
 			whole = false
 			break
 		}
-		judged = append(judged, verify.Judged{Index: index, Entry: e.Entry, Signature: s.projection.State().At(index).Verify(e.Entry)})
+		judged = append(judged, verify.Judged{Index: index, Entry: e.Entry, Signature: s.VerifyAt(index, e.Entry)})
 		seen = append(seen, Seen{Index: index, Entry: e.Entry, Bytes: e.bytes})
 	}
 	verify.Relate(judged)

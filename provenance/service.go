@@ -73,6 +73,7 @@ type Service struct {
 	lock        *datadir.Dir
 	credentials credentials.Store
 	projection  *projection.Projection
+	resumed     uint64 // how many leaves an earlier process had stored
 	tiles       *tiles.Store
 	log         *trillianlog.Log
 	managed     managedKeys
@@ -87,6 +88,8 @@ type Service struct {
 	numbering sync.Mutex // of product and place statements
 	issuing   sync.Mutex // of tokens
 	underWay  underWay
+	masters   masters
+	verified  verified
 
 	closing sync.Once
 	closed  error
@@ -170,7 +173,38 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return errors.Join(err, backend.Close())
 	}
+	s.resumed = s.log.Status().Stored
+	s.catchUp(ctx)
 	return s.genesis(ctx)
+}
+
+// catchUpTime is how long Open waits for the leaves that an earlier process had
+// stored and not published. A witness or a full disk may keep it from that; then
+// reads go on, and caughtUp answers those who write.
+const catchUpTime = 5 * time.Second
+
+func (s *Service) catchUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTime)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for s.caughtUp() != nil && s.log.Status().Publishing == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// caughtUp is nil once the projection has seen all that an earlier process had
+// stored. Until then nothing new is taken: a statement may be among it that
+// changes by what that is judged.
+func (s *Service) caughtUp() error {
+	if s.projection.Next() < s.resumed {
+		return fmt.Errorf("%w: entries from before the restart are being published first; send it again in a second", ErrUnavailable)
+	}
+	return nil
 }
 
 // servicePolicy is the policy that the published checkpoints must meet.

@@ -172,32 +172,38 @@ func (p *Projection) State() *participant.State { return p.state }
 // rising order. A few may be there that have not: read the entry.
 func (p *Projection) Positions(key historyindex.Key, size uint64) ([]uint64, error) {
 	h := key.Hash()
-	return p.scan(postingKey, h[:], size, 0, false)
+	return p.scan(postingKey, h[:], 0, size, 0, false)
+}
+
+// Between gives those from first on, below end, in rising order.
+func (p *Projection) Between(key historyindex.Key, first, end uint64) ([]uint64, error) {
+	h := key.Hash()
+	return p.scan(postingKey, h[:], first, end, 0, false)
 }
 
 // Oldest gives the first limit of them, in rising order.
 func (p *Projection) Oldest(key historyindex.Key, size uint64, limit int) ([]uint64, error) {
 	h := key.Hash()
-	return p.scan(postingKey, h[:], size, limit, false)
+	return p.scan(postingKey, h[:], 0, size, limit, false)
 }
 
 // Newest gives at most limit of them, the newest first.
 func (p *Projection) Newest(key historyindex.Key, size uint64, limit int) ([]uint64, error) {
 	h := key.Hash()
-	return p.scan(postingKey, h[:], size, limit, true)
+	return p.scan(postingKey, h[:], 0, size, limit, true)
 }
 
 // Events gives the positions below size of the entries with that eventID: the
 // newest limit of them, the newest first.
 func (p *Projection) Events(eventID string, size uint64, limit int) ([]uint64, error) {
 	h := sha256.Sum256([]byte(eventID))
-	return p.scan(eventKey, h[:], size, limit, true)
+	return p.scan(eventKey, h[:], 0, size, limit, true)
 }
 
-// scan reads the list of positions under one hash, rising or falling: at most
-// limit of them, or with 0 all.
-func (p *Projection) scan(letter byte, hash []byte, size uint64, limit int, falling bool) ([]uint64, error) {
-	it, err := p.db.NewIter(&pebble.IterOptions{LowerBound: posting(nil, letter, hash, 0), UpperBound: posting(nil, letter, hash, size)})
+// scan reads the positions under one hash from first on, below end, rising or
+// falling: at most limit of them, or with 0 all.
+func (p *Projection) scan(letter byte, hash []byte, first, end uint64, limit int, falling bool) ([]uint64, error) {
+	it, err := p.db.NewIter(&pebble.IterOptions{LowerBound: posting(nil, letter, hash, first), UpperBound: posting(nil, letter, hash, end)})
 	if err != nil {
 		return nil, err
 	}
