@@ -114,6 +114,9 @@ func bodyType(h http.Header, rule bodyRule) (string, *status.Status) {
 		if charset, ok := parameters["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
 			return "", problem(codes.InvalidArgument, fmt.Sprintf("the charset %.40q is not taken; send UTF-8", charset), info(reasonMediaType, "contentType", sent[0]))
 		}
+		if name == "application/ndjson" || name == "application/jsonl" {
+			name = contentNDJSON // its other names
+		}
 		for _, t := range rule.types {
 			if t == name {
 				if coding := h.Get("Content-Encoding"); coding != "" && coding != "identity" {
@@ -150,6 +153,10 @@ func many(b *httpbody.HttpBody, l Limits) ([]provenance.Submission, error) {
 	var err error
 	switch t := mediaType(b); t {
 	case contentJSON, contentLD:
+		if looksLikeLines(b.GetData()) {
+			events, err = splitLines(b.GetData(), l.BatchEvents)
+			break
+		}
 		events, err = splitArray(b.GetData(), l.BatchEvents)
 	case contentNDJSON:
 		events, err = splitLines(b.GetData(), l.BatchEvents)

@@ -114,6 +114,14 @@ func endOfString(b []byte, i int) int {
 	return -1
 }
 
+// looksLikeLines tells NDJSON that came as plain JSON: its first line is an
+// object, and more follows.
+func looksLikeLines(b []byte) bool {
+	line, more, _ := bytes.Cut(bytes.Trim(b, jsonSpace), []byte{'\n'})
+	line = bytes.TrimRight(line, jsonSpace)
+	return len(line) > 1 && line[0] == '{' && line[len(line)-1] == '}' && len(more) > 0
+}
+
 // splitLines gives the lines of NDJSON; empty ones are left out.
 func splitLines(b []byte, limit int) ([][]byte, error) {
 	var events [][]byte
