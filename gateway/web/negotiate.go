@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/tallyroot/tallyroot/provenance/history"
 )
 
 const (
@@ -82,25 +84,9 @@ func (h *handler) journeyJSON(w http.ResponseWriter, r *http.Request, canonical 
 		h.failed(w, r, err)
 		return
 	}
-	b := []byte(`{"histories":[`)
-	for i := range histories {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = histories[i].Append(b)
-	}
-	if notFollowed == nil {
-		notFollowed = []string{}
-	}
-	ids, err := json.Marshal(notFollowed)
-	if err != nil {
-		h.failed(w, r, err)
-		return
-	}
-	b = append(append(append(b, `],"notFollowed":`...), ids...), '}')
 	w.Header().Set("Content-Type", typeJSON)
 	w.Header().Set("Access-Control-Allow-Origin", "*") // as under /v1/: proofs are for everyone
-	h.send(w, r, b)
+	h.send(w, r, history.AppendJourney(nil, histories, notFollowed))
 }
 
 // problem says in words, or in JSON to a program, why there is no page.

@@ -343,7 +343,7 @@ func (t *teller) facts(v jcs.Value, via string) (list []fact) {
 		}
 	}
 	if d := term("disposition", text(v, "disposition")); d != "" && d != "active" && d != "in_progress" {
-		add("State afterwards", stateWords(d), "")
+		add("State", stateWords(d), "")
 	}
 	for _, m := range v.Members() {
 		if strings.Contains(m.Name, ":") { // an extension
@@ -376,7 +376,7 @@ var states = map[string]string{
 	"sellable_accessible": "on sale", "sellable_not_accessible": "for sale, not yet on the shelf", "retail_sold": "sold",
 	"in_transit": "on its way", "in_progress": "in process", "active": "in use", "container_closed": "closed", "container_open": "open",
 	"completeness_verified": "checked for missing parts", "completeness_inferred": "taken to have no missing parts",
-	"conformant": "as it should be", "non_conformant": "not as it should be", "mismatch_quantity": "the quantity was wrong",
+	"conformant": "in order", "non_conformant": "not in order", "mismatch_quantity": "the quantity was wrong",
 	"no_pedigree_match": "papers did not match", "non_sellable_other": "not for sale",
 }
 

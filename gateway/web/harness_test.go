@@ -1,0 +1,146 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tallyroot/tallyroot/gateway"
+	"github.com/tallyroot/tallyroot/gateway/web"
+	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/embedded"
+)
+
+// site is the whole gateway with its pages, on a real service.
+type site struct {
+	t       testing.TB
+	handler http.Handler
+	service *provenance.Service
+	farm    provenance.Caller
+	shop    provenance.Caller
+}
+
+const publicURL = "https://trace.example.org"
+
+func open(t testing.TB) *site {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	dir := t.TempDir()
+	service, err := provenance.Open(context.Background(), provenance.Config{
+		Dir: dir, Origin: "log.example.org", MinFree: 1, Logger: quiet,
+		Backend: func(ctx context.Context, dir string) (trillianlog.Backend, error) {
+			return embedded.Open(ctx, dir, embedded.Options{Logger: quiet, MinFree: 1})
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := service.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &site{t: t, service: service}
+	admin, err := os.ReadFile(filepath.Join(dir, "admin.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator, err := service.Authenticate(strings.TrimSpace(string(admin)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(id, name string, grants ...string) provenance.Caller {
+		if _, _, err := service.AddParticipant(context.Background(), operator, provenance.NewParticipant{ID: id, Name: name, Grants: grants}); err != nil {
+			t.Fatal(err)
+		}
+		return provenance.Caller{Participant: id}
+	}
+	s.farm = add("farm", "Green <i>Valley</i> Farm", "9506000", "https://example.org/")
+	s.shop = add("shop", "Corner Shop")
+	pages, err := web.New(web.Options{Service: service, PublicURL: publicURL, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gateway.New(gateway.Options{Service: service, Pages: pages, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.handler = g.Handler()
+	return s
+}
+
+// log logs one event or statement and gives its index.
+func (s *site) log(caller provenance.Caller, v map[string]any) uint64 {
+	s.t.Helper()
+	if t, _ := v["type"].(string); !strings.HasPrefix(t, "tallyroot:") {
+		for name, value := range map[string]any{"type": "ObjectEvent", "eventTime": "2026-03-01T10:00:00+01:00", "eventTimeZoneOffset": "+01:00", "action": "OBSERVE"} {
+			if _, ok := v[name]; !ok && !(name == "action" && t == "TransformationEvent") {
+				v[name] = value
+			}
+		}
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	logged, err := s.service.Log(context.Background(), caller, provenance.Submission{Body: body})
+	if err != nil {
+		s.t.Fatalf("%s: %v", body, err)
+	}
+	return logged.Index
+}
+
+type answer struct {
+	code   int
+	header http.Header
+	body   string
+}
+
+func (s *site) get(target string, headers ...string) answer {
+	s.t.Helper()
+	return s.do("GET", target, headers...)
+}
+
+func (s *site) do(method, target string, headers ...string) answer {
+	s.t.Helper()
+	r := httptest.NewRequest(method, target, bytes.NewReader(nil))
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	body, err := io.ReadAll(w.Result().Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{w.Code, w.Header(), string(body)}
+}
+
+// holds fails the test for each text that is not in the page.
+func (a answer) holds(t testing.TB, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(a.body, text) {
+			t.Errorf("the page does not hold %q", text)
+		}
+	}
+}
+
+// lacks fails the test for each text that is in the page.
+func (a answer) lacks(t testing.TB, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if strings.Contains(a.body, text) {
+			t.Errorf("the page holds %q", text)
+		}
+	}
+}

@@ -1,0 +1,272 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tallyroot/tallyroot/provenance/gs1"
+)
+
+const (
+	gtin  = "https://id.gs1.org/01/09506000134352"
+	lot   = gtin + "/10/LOT-7"
+	item  = lot + "/21/0007"
+	other = lot + "/21/0008"
+	sscc  = "https://id.gs1.org/00/095060000000003016"
+	field = "https://id.gs1.org/414/9506000134314"
+)
+
+func path(id string) string { return strings.TrimPrefix(id, gs1.Stem) }
+
+func quantity(class string, n float64) []any {
+	return []any{map[string]any{"epcClass": class, "quantity": n, "uom": "KGM"}}
+}
+
+// TestHostile logs what wants to be markup everywhere that text can stand.
+func TestHostile(t *testing.T) {
+	s := open(t)
+	const bad = `"><script>alert(1)</script><img src=x onerror=alert(2)>`
+	s.log(s.farm, map[string]any{"type": "tallyroot:Product", "identifier": gtin, "name": "Name " + bad, "brand": "Brand " + bad, "description": "About " + bad,
+		"picture": map[string]any{"digest": "sha256:" + strings.Repeat("0", 64), "link": "https://pictures.example/x.png"}})
+	s.log(s.farm, map[string]any{"type": "tallyroot:Place", "identifier": field, "name": "Field " + bad, "address": "Way " + bad, "latitude": 51.5, "longitude": -0.1})
+	hostile := "https://example.org/?'\"><script>alert(3)</script>"
+	index := s.log(s.farm, map[string]any{
+		"@context": []any{"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld", map[string]any{"x": "https://example.org/x/"}},
+		"epcList":  []any{item, hostile, "javascript:alert(4)"}, "action": "ADD", "bizStep": "https://example.org/steps/<script>alert(5)</script>",
+		"readPoint": map[string]any{"id": field}, "certificationInfo": "javascript:alert(6)", "x:note": bad,
+		"ilmd": map[string]any{"x:" + "kind": bad},
+	})
+	for _, target := range []string{path(item), path(gtin), "/", fmt.Sprintf("/entry/%d", index), "/id?id=" + url.QueryEscape(hostile), "/id?id=" + url.QueryEscape("javascript:alert(4)"), "/id?id=" + url.QueryEscape(bad), "/" + url.PathEscape(bad)} {
+		a := s.get(target)
+		if tags := regexp.MustCompile(`(?i)<(script|img [^>]*onerror|i>)`).FindAllString(a.body, -1); len(tags) > 0 {
+			t.Errorf("%s holds the tags %q", target, tags)
+		}
+		a.lacks(t, `href="javascript:`, `src="https://`, `style="`, "<style")
+		if have := a.header.Get("Content-Security-Policy"); !strings.HasPrefix(have, "default-src 'none'; style-src 'self'; img-src 'self'") || strings.Contains(have, "unsafe") {
+			t.Errorf("%s: the policy is %q", target, have)
+		}
+	}
+	a := s.get(path(item))
+	a.holds(t, "Name &#34;&gt;&lt;script&gt;", "Brand &#34;", "Field &#34;", "Green &lt;i&gt;Valley&lt;/i&gt; Farm", `href="https://pictures.example/x.png"`, "not loaded by this page")
+}
+
+// TestNothingLogged: an identifier that nobody has spoken of has a page.
+func TestNothingLogged(t *testing.T) {
+	s := open(t)
+	for _, target := range []string{path(gtin), path(item), path(sscc), "/id?id=urn%3Auuid%3A1"} {
+		a := s.get(target)
+		if a.code != 200 {
+			t.Errorf("%s: %d", target, a.code)
+		}
+		a.holds(t, "Nothing logged yet", `<html lang="en">`)
+		a.lacks(t, "omplete")
+	}
+	s.get("/").holds(t, "Nothing logged yet")
+}
+
+// TestJourney is the page of an item that was made from something, packed,
+// moved and measured; one report is taken back.
+func TestJourney(t *testing.T) {
+	s := open(t)
+	fruit := "https://id.gs1.org/01/09506000134369/10/F1"
+	s.log(s.farm, map[string]any{"type": "tallyroot:Product", "identifier": gtin, "name": "Purée", "brand": "Valley"})
+	s.log(s.farm, map[string]any{"type": "tallyroot:Place", "identifier": field, "name": "Upper Field", "address": "Hill 1, Town, Land", "latitude": 51.5, "longitude": -0.1})
+	at := func(hour int) string { return fmt.Sprintf("2026-03-01T%02d:30:00+01:00", hour) }
+	s.log(s.farm, map[string]any{"eventTime": at(1), "quantityList": quantity(fruit, 4200), "action": "ADD", "bizStep": "commissioning", "readPoint": map[string]any{"id": field},
+		"ilmd": map[string]any{"cbvmda:harvestEndDate": "2026-02-28"}})
+	s.log(s.farm, map[string]any{"eventTime": at(2), "type": "TransformationEvent", "inputQuantityList": quantity(fruit, 4200), "outputQuantityList": quantity(lot, 4000),
+		"ilmd": map[string]any{"cbvmda:bestBeforeDate": "2027-03-01"}})
+	s.log(s.farm, map[string]any{"eventTime": at(3), "epcList": []any{item, other}, "action": "ADD", "bizStep": "commissioning"})
+	s.log(s.farm, map[string]any{"eventTime": at(4), "type": "AggregationEvent", "parentID": sscc, "childEPCs": []any{item}, "action": "ADD", "bizStep": "packing"})
+	wrong := map[string]any{"eventTime": at(5), "epcList": []any{sscc}, "bizStep": "inspecting", "eventID": "urn:uuid:11111111-1111-4111-8111-111111111111"}
+	index := s.log(s.farm, wrong)
+	wrong["errorDeclaration"] = map[string]any{"declarationTime": "2026-03-02T00:00:00Z", "reason": "did_not_occur"}
+	withdrawal := s.log(s.farm, wrong)
+	s.log(s.farm, map[string]any{"eventTime": at(6), "epcList": []any{sscc}, "bizStep": "shipping", "disposition": "in_transit",
+		"destinationList": []any{map[string]any{"type": "location", "destination": "geo:52.5,13.4"}}})
+	s.log(s.farm, map[string]any{"eventTime": at(7), "epcList": []any{sscc}, "bizStep": "sensor_reporting", "sensorElementList": []any{map[string]any{
+		"sensorReport": []any{map[string]any{"type": "Temperature", "minValue": -1.5, "maxValue": 4.25, "meanValue": 2, "uom": "CEL"}}}}})
+	s.log(s.shop, map[string]any{"eventTime": at(8), "type": "AggregationEvent", "parentID": sscc, "childEPCs": []any{item}, "action": "DELETE", "bizStep": "unpacking"})
+	s.log(s.shop, map[string]any{"eventTime": at(9), "epcList": []any{sscc}, "bizStep": "destroying", "action": "DELETE"})      // the empty pallet
+	s.log(s.shop, map[string]any{"eventTime": at(9), "epcList": []any{other}, "bizStep": "retail_selling", "action": "DELETE"}) // not this item
+
+	a := s.get(path(item))
+	a.holds(t, "Purée", "item 0007 of lot LOT-7", "Harvested", "4,200\u00a0kg", "Made from one ingredient", "Packed onto a pallet or into a case",
+		"Shipped", "52.50° N, 13.40° E", "Temperature recorded", "between \u22121.5\u00a0°C and 4.25\u00a0°C, 2\u00a0°C on average",
+		"Unpacked from a pallet or from a case", "1 March 2027", "1 March 2026", "01:30 UTC&#43;1", `datetime="2026-03-01T01:30:00&#43;01:00"`,
+		"Corner Shop", "<s>Inspected</s>", "Taken back", "it did not happen", fmt.Sprintf("/entry/%d", withdrawal), fmt.Sprintf(`id="e%d"`, index),
+		"quorum none", "on behalf of", "not on your device", "tallyroot verify", "that nothing was left out", "checkpoint of", "Upper Field",
+		`<svg class="map"`, `class="pin"`)
+	a.lacks(t, "omplete", "Destroyed", "Sold", "could not be proved", fmt.Sprintf(`id="e%d"`, withdrawal))
+	if n := strings.Count(a.body, `<li class="step`); n != 8+0 {
+		t.Errorf("the page has %d steps", n)
+	}
+	// The lot's own page tells what happened to its items.
+	s.get(path(lot)).holds(t, "Sold")
+	// The pallet's page begins with the packing, and ends with itself.
+	s.get(path(sscc)).holds(t, "Loaded with goods", "Goods taken off", "Destroyed")
+	// The fruit's page ends with what became of it.
+	s.get(path(fruit)).holds(t, "What became of it", "Used to make something new")
+	s.get("/").holds(t, "Seen lately", "Purée")
+}
+
+func TestNegotiation(t *testing.T) {
+	s := open(t)
+	s.log(s.farm, map[string]any{"epcList": []any{item}, "action": "ADD", "bizStep": "commissioning"})
+	for _, c := range []struct{ target, accept, want string }{
+		{path(item), "", "text/html"},
+		{path(item), "*/*", "text/html"},
+		{path(item), "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"},
+		{path(item), "application/json", "application/json"},
+		{path(item), "application/json;q=0.9, text/html;q=0.8", "application/json"},
+		{path(item), "application/json;q=0.8, text/html", "text/html"},
+		{path(item), "application/json, */*;q=0.1", "application/json"},
+		{path(item), "application/*", "application/json"},
+		{path(item), "application/linkset+json", "application/linkset+json"},
+		{path(item), "application/json;q=0", "text/html"},
+		{path(item), "image/png", "text/html"},
+		{path(item), ";;;,,", "text/html"},
+		{path(item) + "?linkType=all", "text/html", "application/linkset+json"},
+		{path(item) + "?linkType=all", "application/json", "application/linkset+json"},
+		{path(item) + "?17=261231", "*/*", "text/html"},
+		{"/id?id=urn:uuid:1", "application/json", "application/json"},
+	} {
+		headers := []string{"Accept", c.accept}
+		if c.accept == "" {
+			headers = nil
+		}
+		a := s.get(c.target, headers...)
+		if have, _, _ := strings.Cut(a.header.Get("Content-Type"), ";"); a.code != 200 || have != c.want {
+			t.Errorf("%s, Accept %q: %d %s, want %s", c.target, c.accept, a.code, have, c.want)
+		}
+		if !strings.Contains(strings.Join(a.header.Values("Vary"), ","), "Accept") {
+			t.Errorf("%s does not say that it varies", c.target)
+		}
+	}
+	// The journey is the one that the API gives, byte for byte.
+	api, page := s.get("/v1/journey?id="+url.QueryEscape(item)), s.get(path(item), "Accept", "application/json")
+	if api.body != page.body || api.code != 200 {
+		t.Error("the page's JSON is not the API's")
+	}
+	var set struct {
+		Linkset []map[string]json.RawMessage `json:"linkset"`
+	}
+	if err := json.Unmarshal([]byte(s.get(path(item)+"?linkType=all").body), &set); err != nil || len(set.Linkset) != 1 {
+		t.Fatalf("the linkset: %v", err)
+	}
+	for _, name := range []string{"anchor", "https://ref.gs1.org/voc/pip", "https://ref.gs1.org/voc/traceability", "https://ref.gs1.org/voc/defaultLink"} {
+		if !strings.Contains(string(set.Linkset[0][name]), publicURL+path(item)) {
+			t.Errorf("the linkset's %s is %s", name, set.Linkset[0][name])
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	s := open(t)
+	for _, c := range []struct {
+		target string
+		code   int
+		says   string
+	}{
+		{"/01/09506000134353", 400, "check digit"},
+		{"/01/9506000134352", 400, "14"},
+		{"/gtin/09506000134352", 400, "Digital Link"},
+		{"/01/09506000134352/", 400, "slash"},
+		{"/01", 400, "Digital Link"},
+		{"/00/1", 400, "18"},
+		{"/id", 400, "identifier"},
+		{"/id?id=apple", 400, "URI"},
+		{"/id?id=12345678901232", 400, "check digit"},
+		{"/qr", 400, "identifier"},
+		{"/qr?id=apple", 400, "URI"},
+		{"/qr?id=" + url.QueryEscape(gtin) + "&format=gif", 400, "format=svg"},
+		{"/qr?id=urn:x:" + strings.Repeat("a", 600), 400, "limit is 512"},
+		{"/nothing", 404, "Digital Link"},
+		{"/assets/x.css", 404, "nothing here"},
+		{"/entry/x", 404, "/entry/0"},
+		{"/entry/007", 404, "/entry/0"},
+		{"/entry/99999", 404, "no entry"},
+		{"/entry/0.gif", 404, "0.entry"},
+	} {
+		a := s.get(c.target)
+		if a.code != c.code {
+			t.Errorf("%s: %d, want %d", c.target, a.code, c.code)
+		}
+		a.holds(t, c.says)
+		j := s.get(c.target, "Accept", "application/json")
+		var problem struct {
+			Code    int
+			Message string
+		}
+		if err := json.Unmarshal([]byte(j.body), &problem); err != nil || j.code != c.code || problem.Code == 0 || !strings.Contains(problem.Message, c.says) {
+			t.Errorf("%s as JSON: %d %s", c.target, j.code, j.body)
+		}
+	}
+	if a := s.do("POST", path(gtin)); a.code != 405 || a.header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %d", a.code)
+	}
+}
+
+// TestLookup: whatever stands on a label leads to the one page.
+func TestLookup(t *testing.T) {
+	s := open(t)
+	for text, want := range map[string]string{
+		"09506000134352":              path(gtin),
+		"9506000134352":               path(gtin),
+		" 9506 0001 34352 ":           path(gtin),
+		"(01)09506000134352(10)LOT-7": path(lot),
+		"https://shop.example/x/01/09506000134352/10/LOT-7?17=261231": path(lot),
+		"urn:epc:id:sgtin:9506000.013435.0007":                        path(gtin) + "/21/0007",
+		"095060000000003016":                                          path(sscc),
+	} {
+		a := s.get("/id?id=" + url.QueryEscape(text))
+		if a.code != 303 || a.header.Get("Location") != want {
+			t.Errorf("%q: %d %s, want %s", text, a.code, a.header.Get("Location"), want)
+		}
+	}
+}
+
+// TestFiles: style sheet, entries, receipts and codes, and how long they may be
+// kept.
+func TestFiles(t *testing.T) {
+	s := open(t)
+	index := s.log(s.farm, map[string]any{"epcList": []any{item}, "bizStep": "storing"})
+	page := s.get(path(item))
+	style := regexp.MustCompile(`href="(/assets/[0-9a-f]{16}\.css)"`).FindStringSubmatch(page.body)
+	if style == nil {
+		t.Fatal("the page has no style sheet")
+	}
+	for _, c := range []struct{ target, contentType, cache string }{
+		{style[1], "text/css", "immutable"},
+		{fmt.Sprintf("/entry/%d", index), "text/html", "no-cache"},
+		{fmt.Sprintf("/entry/%d.entry", index), "application/vnd.tallyroot.entry", "no-cache"},
+		{fmt.Sprintf("/entry/%d.tlog-proof", index), "text/plain", "no-cache"},
+		{"/qr?id=" + url.QueryEscape(item), "image/png", "max-age"},
+		{"/qr?format=svg&id=" + url.QueryEscape(item), "image/svg+xml", "max-age"},
+		{"/qr?format=svg&id=urn:uuid:1", "image/svg+xml", "max-age"},
+		{path(item), "text/html", "no-cache"},
+	} {
+		a := s.get(c.target)
+		if a.code != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), c.contentType) || !strings.Contains(a.header.Get("Cache-Control"), c.cache) {
+			t.Errorf("%s: %d %s, %s", c.target, a.code, a.header.Get("Content-Type"), a.header.Get("Cache-Control"))
+		}
+		if tag := a.header.Get("ETag"); tag != "" {
+			if again := s.get(c.target, "If-None-Match", tag); again.code != 304 {
+				t.Errorf("%s with its ETag: %d", c.target, again.code)
+			}
+		}
+	}
+	e, err := s.service.EventAt(t.Context(), index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.get(fmt.Sprintf("/entry/%d.entry", index)).body != string(e.Entry) {
+		t.Error("the file is not the entry")
+	}
+	s.get("/entry/0").holds(t, "first entry", "the operator of this service")
+	s.get(fmt.Sprintf("/entry/%d", index)).holds(t, "Stored, 1 March 2026", "farm", "tallyroot verify")
+}
