@@ -97,6 +97,9 @@ func eventLog(c *cli.Context) (err error) {
 	}
 	sendErr := sender.sendAll(c.Context, files, resume, r)
 	summary := r.summary()
+	if sendErr != nil && r.count() == 0 {
+		return sendErr
+	}
 	if r.json {
 		fmt.Fprintln(os.Stderr, summary)
 	} else {

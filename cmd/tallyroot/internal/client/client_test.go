@@ -86,9 +86,9 @@ func TestTriesAgain(t *testing.T) {
 
 func TestErrorSaysEachField(t *testing.T) {
 	c, _, _ := script(t, answer{status: 400, body: `{"code":3,"message":"2 problems","details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[
-		{"field":"eventTime","description":"has no offset; want 2026-09-14T09:00:00Z"},{"field":"epcList[0]","description":"the check digit is 3; want 2"}]}]}`})
+		{"field":"eventTime","description":"has no offset; want 2026-09-14T09:00:00Z"},{"field":"epcList[0]","description":"the check digit is 3; want 2"},{"description":"it names nothing"}]}]}`})
 	_, err := c.Do(context.Background(), Request{Method: "POST", Path: "/v1/events"})
-	for _, want := range []string{"2 problems", "\n  eventTime: has no offset", "\n  epcList[0]: the check digit"} {
+	for _, want := range []string{"2 problems", "\n  eventTime: has no offset", "\n  epcList[0]: the check digit", "\n  it names nothing"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}

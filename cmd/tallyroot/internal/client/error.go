@@ -23,6 +23,13 @@ type Field struct {
 	Reason string `json:"description"`
 }
 
+func (f Field) String() string {
+	if f.Path == "" { // it is wrong as a whole
+		return f.Reason
+	}
+	return f.Path + ": " + f.Reason
+}
+
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Message)
@@ -30,7 +37,7 @@ func (e *Error) Error() string {
 		if strings.Contains(e.Message, f.Path) && strings.Contains(e.Message, f.Reason) {
 			continue // it says that already
 		}
-		fmt.Fprintf(&b, "\n  %s: %s", f.Path, f.Reason)
+		fmt.Fprintf(&b, "\n  %s", f)
 	}
 	if next := e.next(); next != "" {
 		b.WriteString("\n" + next)
