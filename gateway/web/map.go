@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The map's size in its own units; a page scales it.
@@ -31,6 +32,10 @@ type pin struct {
 	Names  string
 	Anchor string
 }
+
+// Wide is how wide a pin is, and Half of that, negative, where it begins.
+func (p pin) Wide() int { return max(28, 14+9*utf8.RuneCountInString(p.Label)) }
+func (p pin) Half() int { return -p.Wide() / 2 }
 
 // drawChart draws places over the outlines of land, and the way that each thing
 // took between them: indices into places. Nil when there is nothing to draw.

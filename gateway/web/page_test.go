@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/provenance/gs1"
 )
 
@@ -106,12 +107,32 @@ func TestJourney(t *testing.T) {
 		t.Errorf("the page has %d steps", n)
 	}
 	// The lot's own page tells what happened to its items.
-	s.get(path(lot)).holds(t, "Sold")
+	s.get(path(lot)).holds(t, "Sold (some of it)", "some of its items", "this batch")
 	// The pallet's page begins with the packing, and ends with itself.
 	s.get(path(sscc)).holds(t, "Loaded with goods", "Goods taken off", "Destroyed")
 	// The fruit's page ends with what became of it.
 	s.get(path(fruit)).holds(t, "What became of it", "Used to make something new")
 	s.get("/").holds(t, "Seen lately", "Purée")
+}
+
+// TestManySteps: a page of what was reported very often stays a page.
+func TestManySteps(t *testing.T) {
+	s := open(t)
+	subs := make([]provenance.Submission, 1100)
+	for i := range subs {
+		subs[i].Body = fmt.Appendf(nil, `{"type":"ObjectEvent","action":"OBSERVE","eventTime":"2026-01-01T00:00:00Z","eventTimeZoneOffset":"+00:00","eventID":"urn:x:%d","epcList":[%q],"bizStep":"storing","readPoint":{"id":"urn:place:1"}}`, i, item)
+	}
+	for i, r := range s.service.LogBatch(t.Context(), s.farm, subs) {
+		if r.Err != nil {
+			t.Fatalf("%d: %v", i, r.Err)
+		}
+	}
+	a := s.get(path(item))
+	a.holds(t, "newest 1000 steps", "100 older ones are left out", "urn:place:1", `id="place-1"`)
+	a.lacks(t, `<svg class="map"`)
+	if n := strings.Count(a.body, `<li class="step`); n != 1000 {
+		t.Errorf("the page has %d steps", n)
+	}
 }
 
 func TestNegotiation(t *testing.T) {

@@ -42,6 +42,7 @@ type productPage struct {
 	Places      []*place
 	Chart       *chart
 	NotFollowed []thing
+	Cut         int // steps that are not shown
 
 	Steps, Organisations     int
 	Size                     uint64
@@ -123,6 +124,9 @@ func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+// maxSteps bounds the steps of one page.
+const maxSteps = 1000
+
 // A teller makes the page's story of a journey.
 type teller struct {
 	*names
@@ -141,8 +145,12 @@ func (t *teller) tell() {
 	var order []string
 	ways := map[string][]int{}
 	last := map[provenance.Role]*step{}
-	carried := carriedBy(t.journey.Steps)
-	for _, s := range t.journey.Steps {
+	steps := t.journey.Steps
+	if t.page.Cut = max(0, len(steps)-maxSteps); t.page.Cut > 0 {
+		steps = steps[t.page.Cut:]
+	}
+	carried := carriedBy(steps)
+	for _, s := range steps {
 		if s.Declaration && t.shownAsWithdrawal(s) {
 			continue
 		}

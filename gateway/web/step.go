@@ -26,6 +26,7 @@ type step struct {
 	Who         string
 	Role        string // in words
 	RoleClass   string
+	Partly      bool // it is about some items of the lot that the page is about
 	Facts       []fact
 	Readings    []reading
 	Goods       []goods
@@ -101,6 +102,9 @@ func (t *teller) step(s provenance.Step) *step {
 		Index: s.Index, Icon: d.Icon, Title: d.Title, Role: roleWords(s.Role, t.journey.ID, s.Via), RoleClass: s.Role.String(),
 		Declaration: s.Declaration, Duplicate: s.Duplicate,
 	}
+	if out.Partly = s.Role == provenance.Self && !named(v, t.journey.ID); out.Partly {
+		out.Role = "some of its items"
+	}
 	if s.Declaration {
 		out.Icon, out.Title = "end", "A report was taken back: "+strings.ToLower(d.Title[:1])+d.Title[1:]
 	}
@@ -164,6 +168,15 @@ func (t *teller) angle(s provenance.Step) angle {
 		}
 	}
 	return a
+}
+
+// named tells whether an event is about the thing itself, and not only about
+// items that are of it.
+func named(v jcs.Value, id string) bool {
+	want := gs1.Identifiers(id)[0]
+	raw := append(listed(v, "epcList", "quantityList"), listed(v, "childEPCs", "childQuantityList")...)
+	raw = append(raw, listed(v, "outputEPCList", "outputQuantityList")...)
+	return slices.ContainsFunc(append(raw, text(v, "parentID")), func(r string) bool { return gs1.Identifiers(r)[0] == want })
 }
 
 // signers says who stands behind an entry, and how it was signed.

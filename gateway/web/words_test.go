@@ -71,6 +71,33 @@ func TestDeeds(t *testing.T) {
 	}
 }
 
+// TestMarks draws what does not count, and what could not be proved.
+func TestMarks(t *testing.T) {
+	templates, err := parseTemplates(&handler{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &productPage{Steps: 4, Unproved: 1, Odd: 3, Size: 9, Chapters: []chapter{{Heading: "Its journey", Groups: []group{{Steps: []*step{
+		{Index: 1, Title: "Stored", Duplicate: true},
+		{Index: 2, Title: "Stored", Unauthenticated: "the key <is> unknown"},
+		{Index: 3, Title: "Stored", Declaration: true},
+		{Index: 4, Title: "Stored", NotProved: "the proof leads elsewhere"},
+	}}}}}}
+	var b strings.Builder
+	if err := templates.ExecuteTemplate(&b, "product", p); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"A duplicate.", "Its signature does not hold.", "the key &lt;is&gt; unknown", "A withdrawal without effect:",
+		"Not proved</strong>: entry 4", "the proof leads elsewhere", "1 step could not be proved.", "Do not rely on this page", `verdict bad`} {
+		if !strings.Contains(b.String(), text) {
+			t.Errorf("the page does not hold %q", text)
+		}
+	}
+	if strings.Contains(b.String(), "steps shown are proved") {
+		t.Error("a page with a step that is not proved says that all are")
+	}
+}
+
 // TestIcons: each deed has a symbol, and each symbol a deed.
 func TestIcons(t *testing.T) {
 	frame, err := os.ReadFile("templates/frame.html")
