@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -246,7 +247,8 @@ func eventWithdraw(c *cli.Context) error {
 		return err
 	}
 	s := &sender{client: cl}
-	participant := c.String("participant")
+	// Nobody else could withdraw it.
+	participant := cmp.Or(c.String("participant"), cl.Participant())
 	if file := c.String("key"); file != "" {
 		if s.signer, err = newSigner(c.Context, cl, file, c.String("origin")); err != nil {
 			return err
@@ -303,11 +305,6 @@ func withdrawable(c *cli.Context, cl *client.Client, id, participant string) (jc
 	}
 	if !epcis.IsEvent(parsed.JSON) {
 		return jcs.Value{}, fmt.Errorf("%s is no event but a %s, which a newer statement replaces", id, member(parsed.JSON, "type"))
-	}
-	for _, o := range e.Others {
-		if participant == "" && o.Participant != parsed.Participants[0] {
-			return jcs.Value{}, fmt.Errorf("%s and %s both logged an event %s: say which with --participant ID", parsed.Participants[0], o.Participant, id)
-		}
 	}
 	if _, declared := epcis.ErrorDeclared(parsed.JSON); declared {
 		return jcs.Value{}, fmt.Errorf("%s is withdrawn already, at index %d", id, uint64(e.Index))

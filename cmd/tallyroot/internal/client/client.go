@@ -72,6 +72,16 @@ func New(server, token string) (*Client, error) {
 	}, nil
 }
 
+// Participant is whom the token speaks for, as the token's own text says; empty
+// for the operator's, and without one.
+func (c *Client) Participant() string {
+	parts := strings.Split(c.token, "_")
+	if len(parts) < 4 || parts[0] != "tallyroot" || parts[1] == "operator" {
+		return ""
+	}
+	return parts[1]
+}
+
 // Server is the service's address, without a slash at its end.
 func (c *Client) Server() string { return c.base.String() }
 
