@@ -31,6 +31,17 @@ func (l *load) take(n int64) (give func(), ok bool) {
 	return func() { l.held.Add(-n) }, true
 }
 
+// grow counts what a body that held so many bytes has grown to, as take does.
+func (l *load) grow(held *int64, to int64) bool {
+	more := to - *held
+	if all := l.held.Add(more); all > l.limit && all != to {
+		l.held.Add(-more)
+		return false
+	}
+	*held = to
+	return true
+}
+
 // limitListener takes so many connections at a time; further ones wait to be
 // accepted.
 type limitListener struct {

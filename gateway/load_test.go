@@ -9,11 +9,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	v1 "github.com/tallyroot/tallyroot/proto/tallyroot/v1"
 )
 
 func TestLoad(t *testing.T) {
@@ -49,20 +46,25 @@ func TestIntercept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{logger: slog.New(slog.DiscardHandler), metrics: m, bodies: load{limit: 1 << 20}}
-	large := &v1.LogEventsRequest{Events: &httpbody.HttpBody{Data: make([]byte, 1<<20)}}
-	_, err = s.intercept(context.Background(), large, nil, func(ctx context.Context, req any) (any, error) {
-		_, err := s.intercept(ctx, large, nil, func(context.Context, any) (any, error) { return nil, nil })
-		if status.Code(err) != codes.Unavailable {
-			t.Errorf("a second large request beside the first: %v", err)
-		}
-		panic("a mistake")
-	})
+	s := &Server{logger: slog.New(slog.DiscardHandler), metrics: m}
+	_, err = s.intercept(context.Background(), nil, nil, func(context.Context, any) (any, error) { panic("a mistake") })
 	if status.Code(err) != codes.Internal || strings.Contains(err.Error(), "mistake") {
 		t.Errorf("a panic became %v", err)
 	}
-	if s.bodies.held.Load() != 0 {
-		t.Errorf("%d bytes are still counted", s.bodies.held.Load())
+}
+
+func TestGrow(t *testing.T) {
+	l := load{limit: 100}
+	var first, second int64
+	if !l.grow(&first, 60) || !l.grow(&second, 40) || l.held.Load() != 100 {
+		t.Errorf("what fits is refused: %d", l.held.Load())
+	}
+	if l.grow(&second, 41) || second != 40 || l.held.Load() != 100 {
+		t.Errorf("what does not fit is taken: %d", l.held.Load())
+	}
+	l.held.Add(-first)
+	if !l.grow(&second, 200) || l.held.Load() != 200 {
+		t.Errorf("what is alone is refused: %d", l.held.Load())
 	}
 }
 

@@ -108,8 +108,8 @@ func (s *Server) newGRPC() *grpc.Server {
 	return g
 }
 
-// intercept bounds what is held, and turns a panic into an error: gRPC calls
-// methods on goroutines of their own, out of the reach of the HTTP middleware.
+// intercept turns a panic into an error: gRPC calls methods on goroutines of
+// their own, out of the reach of the HTTP middleware.
 func (s *Server) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -117,25 +117,7 @@ func (s *Server) intercept(ctx context.Context, req any, _ *grpc.UnaryServerInfo
 			resp, err = nil, problem(codes.Internal, internalText).Err()
 		}
 	}()
-	give, ok := s.bodies.take(int64(bodySize(req)))
-	if !ok {
-		return nil, busy().Err()
-	}
-	defer give()
 	return next(ctx, req)
-}
-
-// bodySize is the size of the events in a request.
-func bodySize(req any) int {
-	switch req := req.(type) {
-	case *v1.LogEventRequest:
-		return len(req.GetEvent().GetData())
-	case *v1.LogEventsRequest:
-		return len(req.GetEvents().GetData())
-	case *v1.ValidateEventsRequest:
-		return len(req.GetEvents().GetData())
-	}
-	return 0
 }
 
 // newHandler puts the routes together.
@@ -180,6 +162,9 @@ func (s *Server) newHandler(registry *prometheus.Registry) (http.Handler, error)
 	web := zip.wrap(shared(dispatch))
 	return s.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if x := exchangeOf(r.Context()); x.grpc {
+			body := &grpcBody{ReadCloser: r.Body, server: s, header: r.Header}
+			defer body.give()
+			r.Body = body
 			s.grpc.ServeHTTP(w, r)
 			return
 		}
