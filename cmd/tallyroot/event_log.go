@@ -97,13 +97,16 @@ func eventLog(c *cli.Context) (err error) {
 	}
 	sendErr := sender.sendAll(c.Context, files, resume, r)
 	summary := r.summary()
-	if sendErr != nil && r.count() == 0 {
+	if sendErr != nil && r.count() == 0 && !errors.Is(sendErr, context.Canceled) {
 		return sendErr
 	}
 	if r.json {
 		fmt.Fprintln(os.Stderr, summary)
 	} else {
 		fmt.Println(summary)
+	}
+	if errors.Is(sendErr, context.Canceled) {
+		return fmt.Errorf("interrupted after %s; run the same command again: what is logged is recognised", countNoun(r.count(), "event"))
 	}
 	if sendErr != nil {
 		return fmt.Errorf("stopped after %s (run the same command again: what is logged is recognised): %w", countNoun(r.count(), "event"), sendErr)
