@@ -209,13 +209,41 @@ func (b *path) ring(v view, ring []spot, shift float64) {
 			return
 		}
 	}
-	b.to('M', line[0])
-	at := line[0]
+	b.coast(thinned(line))
+}
+
+// thinned leaves out points that nobody could tell apart.
+func thinned(line []xy) []xy {
+	kept := line[:1]
 	for _, p := range line[1:] {
-		if math.Abs(p.x-at.x)+math.Abs(p.y-at.y) >= 0.5 {
-			b.to('L', p)
-			at = p
+		if last := kept[len(kept)-1]; math.Abs(p.x-last.x)+math.Abs(p.y-last.y) >= 0.7 {
+			kept = append(kept, p)
 		}
+	}
+	if len(kept) > 1 && kept[0] == kept[len(kept)-1] {
+		kept = kept[:len(kept)-1]
+	}
+	return kept
+}
+
+// coast adds a closed line whose corners are rounded, but for those at the map's
+// edges.
+func (b *path) coast(line []xy) {
+	const most = 11.0 // units that a corner gives up at either side
+	toward := func(p, q xy) xy {
+		k := min(0.5, most/max(math.Hypot(q.x-p.x, q.y-p.y), 0.1))
+		return xy{p.x + (q.x-p.x)*k, p.y + (q.y-p.y)*k}
+	}
+	op := byte('M')
+	for i, p := range line {
+		if p.x <= 0 || p.y <= 0 || p.x >= mapWidth || p.y >= mapHeight {
+			b.to(op, p)
+		} else {
+			b.to(op, toward(p, line[(i+len(line)-1)%len(line)]))
+			b.to('Q', p)
+			b.to(' ', toward(p, line[(i+1)%len(line)]))
+		}
+		op = 'L'
 	}
 	b.WriteByte('Z')
 }
