@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tallyroot/tallyroot/internal/durable"
 )
 
 // LastCheckpoint remembers the text of the last checkpoint that the log bound
@@ -74,52 +75,8 @@ func (f fileLast) Swap(ctx context.Context, old, new []byte) (err error) {
 	if !bytes.Equal(now, old) {
 		return fmt.Errorf("%w: %s holds %q, not %q", ErrLastCheckpointChanged, f, now, old)
 	}
-	if err := replaceFile(string(f), new); err != nil {
+	if err := durable.Replace(string(f), new, 0o600, durable.SyncData); err != nil {
 		return fmt.Errorf("write the last checkpoint: %w", err)
 	}
 	return nil
-}
-
-// replaceFile puts data in path atomically and durably: after a crash the file
-// holds either what it held or data, and data once replaceFile has returned.
-//
-// The old file stays as the next call's spare. To overwrite a file and exchange
-// two names takes half the time of making a file and deleting another, because
-// the file system has fewer blocks and inodes to account for.
-func replaceFile(path string, data []byte) error {
-	spare := path + ".spare"
-	if err := writeSynced(spare, data); err != nil {
-		return err
-	}
-	if err := exchange(spare, path); err != nil {
-		// There is no file yet, or the file system cannot exchange names.
-		if err := os.Rename(spare, path); err != nil {
-			return err
-		}
-	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}
-
-// writeSynced makes data the whole content of a file, in place.
-func writeSynced(path string, data []byte) (err error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := file.WriteAt(data, 0); err != nil {
-		return err
-	}
-	if info, err := file.Stat(); err != nil {
-		return err
-	} else if info.Size() != int64(len(data)) {
-		if err := file.Truncate(int64(len(data))); err != nil {
-			return err
-		}
-	}
-	return syncData(file)
 }

@@ -29,7 +29,7 @@ func (e *errorLog) Handle(_ context.Context, r slog.Record) error {
 // What cannot be written now is written when it can be, and meanwhile the log
 // says what is wrong.
 func TestPublishingGoesOnWhenTheDiskDoes(t *testing.T) {
-	for _, obstacle := range []string{"log/tile/entries/000", "log/checkpoint", "last-checkpoint.spare"} {
+	for _, obstacle := range []string{"log/tile/entries/000", "log/checkpoint.spare", "last-checkpoint.spare"} {
 		t.Run(obstacle, func(t *testing.T) {
 			w := newWorld(t)
 			said := newErrorLog()

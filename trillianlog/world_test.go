@@ -37,6 +37,8 @@ type world struct {
 	skey string
 	vkey string
 
+	store *tiles.Store // the last one opened
+
 	mu          sync.Mutex
 	receipts    map[uint64]acknowledged // by index
 	checkpoints map[uint64]checkpoint.Checkpoint
@@ -69,9 +71,18 @@ func (w *world) options(change func(*trillianlog.Options)) (trillianlog.Options,
 	if err != nil {
 		return trillianlog.Options{}, err
 	}
+	if w.store != nil { // of a log that crashed: its timer must not write beside the next one
+		if err := w.store.Settle(); err != nil {
+			return trillianlog.Options{}, err
+		}
+	}
 	store, err := tiles.Open(w.path("log"))
 	if err != nil {
 		return trillianlog.Options{}, err
+	}
+	w.store = store
+	if w.tb != nil { // a child to be killed has none
+		w.tb.Cleanup(func() { _ = store.Settle() })
 	}
 	backend, err := embedded.Open(context.Background(), w.path("store"), embedded.Options{Logger: quiet})
 	if err != nil {

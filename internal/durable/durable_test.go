@@ -35,3 +35,33 @@ func TestWriteFile(t *testing.T) {
 		t.Error("a file below a file was written")
 	}
 }
+
+func TestReplace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "checkpoint")
+	synced := 0
+	for _, text := range []string{"one", "another, longer", "2", ""} {
+		err := durable.Replace(path, []byte(text), 0o644, func(f *os.File) error { synced++; return f.Sync() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != text {
+			t.Errorf("got %q, %v; want %q", got, err, text)
+		}
+	}
+	if synced != 8 {
+		t.Errorf("%d syncs; want the file's and the folder's each time", synced)
+	}
+	// What cannot be written leaves the old file.
+	if err := os.RemoveAll(path + ".spare"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path+".spare", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.Replace(path, []byte("new"), 0o644, durable.SyncData); err == nil {
+		t.Error("written over a folder")
+	}
+	if got, err := os.ReadFile(path); err != nil || len(got) != 0 {
+		t.Errorf("the old file is %q, %v", got, err)
+	}
+}

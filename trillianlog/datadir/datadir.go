@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tallyroot/tallyroot/internal/durable"
 )
 
 // Version is the layout that this program reads and writes.
@@ -70,7 +72,10 @@ func (d *Dir) checkVersion() error {
 	name := filepath.Join(d.path, "version")
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return writeVersion(d.path, name)
+		if err := durable.WriteFile(name, fmt.Appendf(nil, "%d\n", Version), 0o600); err != nil {
+			return fmt.Errorf("write the data directory's version: %w", err)
+		}
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read the data directory's version: %w", err)
@@ -84,32 +89,4 @@ func (d *Dir) checkVersion() error {
 		return fmt.Errorf("data directory %s: %w: it has layout %d, this program knows up to %d: use the newer program", d.path, ErrNewer, version, Version)
 	}
 	return nil
-}
-
-// writeVersion leaves no half-written version behind.
-func writeVersion(dir, name string) error {
-	temp := name + ".new"
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write the data directory's version: %w", err)
-	}
-	_, err = fmt.Fprintf(file, "%d\n", Version)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(temp, name)
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	if err != nil {
-		return fmt.Errorf("write the data directory's version: %w", err)
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -109,12 +109,14 @@ func TestDurableAtEverySync(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.pace = 0
 	for i, size := range []uint64{1, 20, 255, 256, 257, 300, 512, 520, 800, 1100, 1101, 1280, 1290} {
 		next = size
 		if i%4 == 3 { // as after a crash: the growing file is written anew
 			if s, err = open(dir, disk{sync: l.sync}); err != nil {
 				t.Fatal(err)
 			}
+			s.pace = 0
 		}
 		if i%3 == 2 { // in two steps
 			if err := s.Extend(testEntries(s.Size(), (size-s.Size())/2), nil); err != nil {

@@ -80,6 +80,9 @@ func (l *log) grow(t testing.TB, size uint64) {
 	if err := l.store.Publish(signed); err != nil {
 		t.Fatal(err)
 	}
+	if err := l.store.Settle(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // httpTiles reads tiles for x/mod from the web server.

@@ -34,6 +34,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 )
@@ -88,6 +89,11 @@ type Store struct {
 	dirs     *dirs
 	partials []partial // on disk
 	kept     []uint64  // sizes of the newest published checkpoints
+	// Partial files are written at most once in pace: last at partialsAt, and
+	// by later, if that is not nil.
+	pace       time.Duration
+	partialsAt time.Time
+	later      *time.Timer
 }
 
 type tileID struct {
@@ -127,6 +133,7 @@ func open(dir string, k disk) (*Store, error) {
 		bundles: newLRU[uint64, []uint32](MaxCachedBundles),
 		disk:    k,
 		dirs:    newDirs(dir, k),
+		pace:    partialPause,
 	}
 	v, err := s.load()
 	if err != nil {
@@ -153,11 +160,12 @@ func open(dir string, k disk) (*Store, error) {
 	return s, nil
 }
 
-// Close releases the file that grows. Nothing is lost without it.
+// Close writes the partial files that are still to be written, and releases the
+// file that grows. Nothing is lost without it.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.closeGrowing()
+	return errors.Join(s.catchUpPartials(), s.closeGrowing())
 }
 
 // Size gives the number of durable entries. It is ahead of the published

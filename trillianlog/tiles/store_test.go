@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"golang.org/x/mod/sumdb/note"
@@ -70,6 +71,7 @@ func mustOpen(t testing.TB, dir string) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	s.pace = 0 // the partial files are there at once
 	return s
 }
 
@@ -443,7 +445,7 @@ func TestPartialFilesAreSwept(t *testing.T) {
 		}
 	}
 	want := []string{
-		"checkpoint", "tile/0/000", "tile/0/001", "tile/0/002",
+		"checkpoint", "checkpoint.spare", "tile/0/000", "tile/0/001", "tile/0/002",
 		"tile/0/003.p/202", "tile/0/003.p/212", "tile/0/003.p/222", "tile/0/003.p/232",
 		"tile/1/000.p/3",
 		"tile/entries/000", "tile/entries/001", "tile/entries/002",
@@ -536,6 +538,7 @@ func TestThousandthBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.pace = 0
 	const boundary = 1000 * Width
 	grow(t, s, boundary-100)
 	for _, size := range []uint64{boundary - 1, boundary, boundary + 1, boundary + 300} {
@@ -554,6 +557,37 @@ func TestThousandthBundle(t *testing.T) {
 	}
 	for _, name := range []string{"tile/entries/999", "tile/entries/x001/000", "tile/entries/x001/001.growing", "tile/0/x001/000", "tile/0/x001/001.p/44", "tile/1/003.p/233"} {
 		if _, err := os.Stat(s.path(name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Under load the partial files on disk are written now and then; answers do not
+// wait for them, and the last ones are there when the store is closed.
+func TestPartialFilesAreWrittenNowAndThen(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir)
+	s.pace = time.Hour
+	grow(t, s, 10)
+	for size := uint64(11); size <= 300; size++ {
+		grow(t, s, size)
+	}
+	want := []string{"checkpoint", "checkpoint.spare", "tile/0/000", "tile/0/000.p/10", "tile/entries/000", "tile/entries/000.p/10", "tile/entries/001.growing"}
+	got := diskFiles(t, dir)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("on disk:\n%q\nwant\n%q", got, want)
+	}
+	for _, name := range []string{"tile/0/000.p/200", "tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/001.p/44"} {
+		if _, _, err := s.File(name); err != nil {
+			t.Errorf("%s is not answered: %v", name, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/001.p/44"} {
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
 			t.Error(err)
 		}
 	}

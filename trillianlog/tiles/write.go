@@ -2,11 +2,12 @@ package tiles
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
+	"github.com/tallyroot/tallyroot/internal/durable"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 )
 
@@ -245,17 +246,21 @@ func (s *Store) Publish(signed []byte) error {
 	if c.Root != v.folds[64] {
 		return fmt.Errorf("tiles: publish: %w: %x, the tiles of %d entries give %x", ErrRoot, c.Root, c.Size, v.folds[64])
 	}
-	if err := s.writePartials(&v.edge); err != nil {
-		return err
+	due := time.Since(s.partialsAt) >= s.pace
+	if due {
+		s.partialsAt = time.Now()
+		if err := s.writePartials(&v.edge); err != nil {
+			return err
+		}
 	}
-	f, err := s.disk.replace(s.path(CheckpointPath), signed)
-	if err == nil {
-		err = errors.Join(f.Close(), s.disk.syncDir(s.dir))
-	}
-	if err != nil {
+	if err := durable.Replace(s.path(CheckpointPath), signed, fileMode, s.disk.sync); err != nil {
 		return fmt.Errorf("tiles: publish: %w", err)
 	}
 	s.published.Store(v)
-	s.sweepPartials(c.Size)
+	if due {
+		s.sweepPartials(c.Size)
+	} else {
+		s.writePartialsLater()
+	}
 	return nil
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package trillianlog
+package durable
 
 import (
 	"errors"
@@ -10,4 +10,5 @@ import (
 // exchange is not known here; the caller renames.
 func exchange(a, b string) error { return errors.ErrUnsupported }
 
-func syncData(file *os.File) error { return file.Sync() }
+// SyncData makes a file's content and length durable.
+func SyncData(file *os.File) error { return file.Sync() }

@@ -1,4 +1,4 @@
-package trillianlog
+package durable
 
 import (
 	"os"
@@ -11,5 +11,5 @@ func exchange(a, b string) error {
 	return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
 }
 
-// syncData makes a file's content and length durable, but not its times.
-func syncData(file *os.File) error { return unix.Fdatasync(int(file.Fd())) }
+// SyncData makes a file's content and length durable, but not its times.
+func SyncData(file *os.File) error { return unix.Fdatasync(int(file.Fd())) }
