@@ -31,8 +31,26 @@ type exchange struct {
 	bytes  int64
 
 	mu          sync.Mutex
-	participant string // of the token, once it was accepted
-	cause       error  // what is hidden from the client
+	participant string   // of the token, once it was accepted
+	cause       error    // what is hidden from the client
+	gives       []func() // for the end of the answer
+}
+
+// after has f called when the answer is sent.
+func (x *exchange) after(f func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.gives = append(x.gives, f)
+}
+
+// end calls what waits for the end.
+func (x *exchange) end() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, f := range x.gives {
+		f()
+	}
+	x.gives = nil
 }
 
 // by notes who asks.
@@ -114,6 +132,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		s.metrics.inFlight.Inc()
 		defer func() {
 			s.metrics.inFlight.Dec()
+			defer x.end()
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler {
 					panic(p)

@@ -33,6 +33,13 @@ func (s *histories) GetHistory(ctx context.Context, req *v1.GetHistoryRequest) (
 	if err != nil {
 		return nil, fail(ctx, err)
 	}
+	size := entriesSize(h)
+	for i := range h.Participants {
+		size += entriesSize(&h.Participants[i])
+	}
+	if err := s.holdAnswer(ctx, size); err != nil {
+		return nil, fail(ctx, err)
+	}
 	m := historyMessage(h)
 	for i := range h.Participants {
 		m.Participants = append(m.Participants, historyMessage(&h.Participants[i]))
@@ -48,11 +55,27 @@ func (s *histories) GetJourney(ctx context.Context, req *v1.GetJourneyRequest) (
 	if err != nil {
 		return nil, fail(ctx, err)
 	}
+	size := 0
+	for i := range list {
+		size += entriesSize(&list[i])
+	}
+	if err := s.holdAnswer(ctx, size); err != nil {
+		return nil, fail(ctx, err)
+	}
 	m := &v1.Journey{NotFollowed: notFollowed}
 	for i := range list {
 		m.Histories = append(m.Histories, historyMessage(&list[i]))
 	}
 	return m, nil
+}
+
+// entriesSize is how many bytes the entries have, with what stands beside them.
+func entriesSize(h *history.History) int {
+	n := 8 * len(h.Positions)
+	for _, e := range h.Entries {
+		n += len(e.Entry) + 32*len(e.Proof)
+	}
+	return n
 }
 
 // historyMessage leaves participants out.

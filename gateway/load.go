@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,24 @@ func (l *load) grow(held *int64, to int64) bool {
 	}
 	*held = to
 	return true
+}
+
+// answerCost is what a byte of an entry takes while it is being answered: itself,
+// and its base64 in the answer.
+const answerCost = 3
+
+// holdAnswer counts the entries of an answer until it is sent.
+func (s *Server) holdAnswer(ctx context.Context, entries int) error {
+	give, ok := s.answers.take(answerCost * int64(entries))
+	if !ok {
+		return busy().Err()
+	}
+	if x := exchangeOf(ctx); x != nil {
+		x.after(give)
+	} else {
+		give()
+	}
+	return nil
 }
 
 // limitListener takes so many connections at a time; further ones wait to be

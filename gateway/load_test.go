@@ -120,3 +120,24 @@ func TestLimitListener(t *testing.T) {
 		t.Errorf("%d connections are counted after all closed", len(l.free))
 	}
 }
+
+// TestHoldAnswer counts an answer until it is sent, and not longer.
+func TestHoldAnswer(t *testing.T) {
+	s := &Server{answers: load{limit: 4 << 20}}
+	first, second := &exchange{}, &exchange{}
+	with := func(x *exchange) context.Context { return context.WithValue(context.Background(), exchangeKey{}, x) }
+	if err := s.holdAnswer(with(first), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.holdAnswer(with(second), 1<<20); status.Code(err) != codes.Unavailable {
+		t.Errorf("a second large answer beside the first: %v", err)
+	}
+	first.end()
+	if err := s.holdAnswer(with(second), 1<<20); err != nil {
+		t.Errorf("after the first was sent: %v", err)
+	}
+	second.end()
+	if s.answers.held.Load() != 0 {
+		t.Errorf("%d bytes are still counted", s.answers.held.Load())
+	}
+}

@@ -66,7 +66,10 @@ type Limits struct {
 
 	// BodyBytes bounds the bodies over 64 KiB that are held at the same time,
 	// all clients' together: 64 MiB. What would be over it has to wait (503).
-	BodyBytes   int
+	BodyBytes int
+	// AnswerBytes bounds, in the same way, what the entries of the histories and
+	// journeys take that are being answered: 384 MiB.
+	AnswerBytes int
 	Connections int // open at the same time, further ones wait: 8,192
 
 	Streams int // concurrent requests on one HTTP/2 connection: 250

@@ -43,6 +43,7 @@ type Server struct {
 	clientLimit *limiter[netip.Prefix]
 	tokenLimit  *limiter[uint64] // by the token's hash
 	bodies      load
+	answers     load
 	metrics     *metrics
 	exactRoutes map[string]bool
 	stopping    atomic.Bool
@@ -74,6 +75,7 @@ func New(o Options) (*Server, error) {
 		tokenLimit:  newLimiter[uint64](l.TokenRate, l.TokenBurst, l.Clients),
 		exactRoutes: exactRoutes(),
 		bodies:      load{limit: int64(l.BodyBytes)},
+		answers:     load{limit: int64(l.AnswerBytes)},
 	}
 	s.events = &events{Server: s}
 	s.histories = &histories{Server: s}

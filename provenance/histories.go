@@ -22,6 +22,11 @@ func (s *Service) History(ctx context.Context, kind historyindex.Kind, id string
 	if err != nil {
 		return nil, err
 	}
+	done, err := s.readers.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	published, checkpoint := s.log.Published()
 	h, signers, err := s.provenHistory(ctx, key, published.Size, string(checkpoint), offset, limit, math.MaxInt)
 	if err != nil {

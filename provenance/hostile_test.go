@@ -212,3 +212,27 @@ func TestSendingAgainCostsNothing(t *testing.T) {
 	}
 	on.Store(false)
 }
+
+// TestRecentIsBounded asks for more large entries than one answer holds.
+func TestRecentIsBounded(t *testing.T) {
+	s := open(t, t.TempDir())
+	farm := add(t, s, "Farm")
+	var subs []provenance.Submission
+	for i := range 150 {
+		subs = append(subs, event(i, `,"example:note":"`+strings.Repeat("x", 60_000)+`"`))
+	}
+	logAll(t, s, farm, subs)
+	for _, by := range []string{"", "farm"} {
+		events, err := s.Recent(t.Context(), by, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := 0
+		for _, e := range events {
+			size += len(e.Entry)
+		}
+		if size > 8<<20 || len(events) < 100 || events[0].Index != 151 {
+			t.Errorf("by %q: %d events of %d bytes", by, len(events), size)
+		}
+	}
+}

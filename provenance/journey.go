@@ -59,6 +59,15 @@ type Step struct {
 // lot, of what it was packed in while it was packed in it, and of what it was
 // made from until then. It follows only entries that have effect.
 func (s *Service) Journey(ctx context.Context, id string) (*Journey, error) {
+	done, err := s.readers.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return s.journey(ctx, id)
+}
+
+func (s *Service) journey(ctx context.Context, id string) (*Journey, error) {
 	canonical, err := gs1.Canonical(id)
 	if err != nil {
 		return nil, refuse("id", err.Error(), "a GS1 Digital Link, an EPC URN or another URI")

@@ -17,7 +17,12 @@ const positionSize = 24
 // A history that is longer than a page, or than the journey's bound allows, is
 // cut or left out, and its identifier is among those that were not followed.
 func (s *Service) JourneyHistories(ctx context.Context, id string) (histories []history.History, notFollowed []string, err error) {
-	journey, err := s.Journey(ctx, id)
+	done, err := s.readers.turn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
+	journey, err := s.journey(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -134,8 +134,12 @@ func by(participant string) string {
 	return " by " + participant
 }
 
+// maxRecentBytes bounds the entries of one answer of Recent; one is always given.
+const maxRecentBytes = 8 << 20
+
 // Recent gives the newest entries, the newest first, of one participant or, if
-// none is named, of the whole log. Receipts are left out.
+// none is named, of the whole log: limit of them, or those that fit
+// maxRecentBytes. Receipts are left out.
 func (s *Service) Recent(ctx context.Context, participant string, limit int) ([]Event, error) {
 	published, _ := s.log.Published()
 	var positions []uint64
@@ -151,10 +155,14 @@ func (s *Service) Recent(ctx context.Context, participant string, limit int) ([]
 		}
 	}
 	events := make([]Event, 0, len(positions))
+	room := maxRecentBytes
 	for _, index := range positions {
 		e, err := s.entryAt(ctx, index)
 		if err != nil {
 			return nil, err
+		}
+		if room -= len(e.bytes); room < 0 && len(events) > 0 {
+			break
 		}
 		events = append(events, Event{EventID: aboutOf(e.Entry), Index: index, LeafHash: entry.LeafHash(e.bytes), Entry: e.bytes, Participant: e.Participants[0]})
 	}

@@ -90,6 +90,7 @@ type Service struct {
 	underWay  underWay
 	masters   masters
 	verified  verified
+	readers   readers
 
 	closing sync.Once
 	closed  error
@@ -110,7 +111,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if c.LastCheckpoint == "" {
 		c.LastCheckpoint = filepath.Join(c.Dir, "last-checkpoint")
 	}
-	s := &Service{origin: c.Origin, logger: c.Logger, now: c.Now, changing: map[string]bool{}}
+	s := &Service{origin: c.Origin, logger: c.Logger, now: c.Now, changing: map[string]bool{}, readers: make(readers, maxReaders)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

@@ -1,0 +1,21 @@
+package provenance
+
+import "context"
+
+// maxReaders bounds how many histories and journeys are put together at the same
+// time: each may hold MiBs. Others wait for their turn, which none keeps long,
+// since no client is waited for in it.
+const maxReaders = 4
+
+// readers holds one token for each that reads.
+type readers chan struct{}
+
+// turn waits until one more may read; done ends that.
+func (r readers) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case r <- struct{}{}:
+		return func() { <-r }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
