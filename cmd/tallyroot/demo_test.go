@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -163,6 +164,58 @@ func TestDemo(t *testing.T) {
 	}
 	if strings.ContainsAny(said.String(), "\x1b\r") {
 		t.Error("what is no terminal gets a terminal's control characters")
+	}
+}
+
+// TestDemoGoesOn starts the demonstration on a log in which an earlier start got
+// as far as its first participant.
+func TestDemoGoesOn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "demo")
+	cmd := exec.Command("tallyroot", "serve", "--data", dir, "--origin", demoOrigin, "--policy", "none", "--listen", "127.0.0.1:0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		t.Fatalf("the server said %q, %v", line, err)
+	}
+	first := demoParticipants()[0]
+	args := []string{"participant", "add", first.Name, "--id", first.ID, "--server", url, "--token-file", filepath.Join(dir, "admin.token")}
+	for _, g := range first.Grants {
+		args = append(args, "--grant", g)
+	}
+	if out, err := exec.Command("tallyroot", args...).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	d := startDemo(t, "--data", dir, "--json")
+	if r := d.result(); r.Logged != r.Events || r.Events == 0 {
+		t.Errorf("%+v", r)
+	}
+	d.end()
+}
+
+// TestDemoPortTaken: the port that nobody asked for may be taken; one that was
+// asked for may not.
+func TestDemoPortTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	out, err := exec.Command("tallyroot", "demo", "--open=false", "--data", filepath.Join(t.TempDir(), "demo"), "--listen", taken.Addr().String()).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "--listen") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

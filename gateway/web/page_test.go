@@ -251,6 +251,23 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// TestCompressed: a compressed Digital Link leads to the page, too.
+func TestCompressed(t *testing.T) {
+	s := open(t)
+	link, err := gs1.ParseLink(publicURL + path(item))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compressed, err := link.Compress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.get(strings.TrimPrefix(compressed, publicURL))
+	if a.code != 303 || a.header.Get("Location") != path(item) {
+		t.Errorf("%s: %d %s", compressed, a.code, a.header.Get("Location"))
+	}
+}
+
 // TestFiles: style sheet, entries, receipts and codes, and how long they may be
 // kept.
 func TestFiles(t *testing.T) {

@@ -132,9 +132,18 @@ func (h *handler) digitalLink(w http.ResponseWriter, r *http.Request, path strin
 		h.resolve(w, r, link.Canonical())
 	case meant(path):
 		h.badIdentifier(w, r, err)
+	case isCompressed(uri, &link):
+		http.Redirect(w, r, h.path(link.Canonical()), http.StatusSeeOther)
 	default:
 		h.problem(w, r, http.StatusNotFound, "There is nothing here", "A product's page is at its GS1 Digital Link, such as "+h.publicURL+"/01/09506000134352.")
 	}
+}
+
+// isCompressed reads a compressed Digital Link (GS1 Digital Link: Compression).
+func isCompressed(uri string, link *gs1.Link) bool {
+	l, err := gs1.Decompress(uri)
+	*link = l
+	return err == nil
 }
 
 // meant tells whether a path can only have been meant as a Digital Link: it has
