@@ -96,8 +96,7 @@ func (s *server) close() error {
 // explainOpen adds what to do to an error that has a command of its own.
 func explainOpen(err error, dir string) error {
 	if errors.Is(err, trillianlog.ErrNoLastCheckpoint) {
-		return fmt.Errorf("%w, and the log in %s is not empty: without it nobody can tell whether the log was put back to an older state. "+
-			"Put the file back, or name its place with --last-checkpoint; if it is lost, `tallyroot recover --data %s` starts again from what is published", err, dir, dir)
+		return fmt.Errorf("%w (--last-checkpoint names another place for it; the command is `tallyroot recover --data %s`)", err, dir)
 	}
 	return err
 }
