@@ -58,14 +58,26 @@ func openKeyring(dir, origin string, isNew bool) (*keyring, error) {
 		if have := (*key.into).Verifier().Name; have != key.name {
 			return nil, fmt.Errorf("the log in %s is %q, and --origin says %q: start it under its own name, or give the other log another directory", dir, strings.TrimSuffix(have, strings.TrimPrefix(key.name, origin)), origin)
 		}
-		vkey := filepath.Join(dir, key.file+".vkey")
-		if _, err := os.Stat(vkey); errors.Is(err, fs.ErrNotExist) {
-			if err := durable.WriteFile(vkey, []byte((*key.into).Verifier().String()+"\n"), 0o644); err != nil {
-				return nil, err
-			}
+		if err := putVerifier(filepath.Join(dir, key.file+".vkey"), (*key.into).Verifier().String()+"\n"); err != nil {
+			return nil, err
 		}
 	}
 	return k, k.openAdminToken(filepath.Join(dir, "admin.token"))
+}
+
+// putVerifier writes a key's public part where it is missing. One that is there and
+// differs would be handed to verifiers, who would then believe nothing.
+func putVerifier(path, vkey string) error {
+	have, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return durable.WriteFile(path, []byte(vkey), 0o644)
+	case err != nil:
+		return err
+	case string(have) != vkey:
+		return fmt.Errorf("%s is not the public part of the private key beside it, which is %s: if the private key is the right one, delete the file, and it is written anew", path, strings.TrimSpace(vkey))
+	}
+	return nil
 }
 
 // openAdminToken reads the operator's token, or makes one: to change it, delete

@@ -127,11 +127,12 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 }
 
 func (s *Service) open(ctx context.Context, c Config) (err error) {
-	// Trillian's own folder tells whether anything was ever logged here: the
-	// keys are made before it.
 	store := filepath.Join(c.Dir, "store")
-	_, statErr := os.Stat(store)
-	if s.keys, err = openKeyring(c.Dir, c.Origin, errors.Is(statErr, os.ErrNotExist)); err != nil {
+	isNew, err := nothingAt(store, c.LastCheckpoint, filepath.Join(c.Dir, "log", "checkpoint"))
+	if err != nil {
+		return err
+	}
+	if s.keys, err = openKeyring(c.Dir, c.Origin, isNew); err != nil {
 		return err
 	}
 	logKey := s.keys.log.Verifier().String()
@@ -208,6 +209,19 @@ func (s *Service) caughtUp() error {
 	return nil
 }
 
+// nothingAt tells whether none of the files is there. Keys are made before any of
+// them, so where one is, a missing key was lost.
+func nothingAt(paths ...string) (bool, error) {
+	for _, path := range paths {
+		if _, err := os.Lstat(path); err == nil {
+			return false, nil
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // servicePolicy is the policy that the published checkpoints must meet.
 func servicePolicy(text []byte, logKey string) (*policy.Policy, error) {
 	if text == nil {
@@ -262,6 +276,9 @@ func (s *Service) checkGenesis(ctx context.Context, want participant.Genesis) er
 	}
 	if have.Origin != want.Origin || have.LogKey != want.LogKey {
 		return fmt.Errorf("leaf 0 is the beginning of the log %s with the key %s, and the key here is %s: put log.key back from a backup", have.Origin, have.LogKey, want.LogKey)
+	}
+	if key, ok := s.projection.State().Latest().OperatorKey(); ok && key != s.keys.operator.Verifier() {
+		return fmt.Errorf("the log's operator signs with %s, and operator.key is the key %s: put operator.key back from a backup", key, s.keys.operator.Verifier())
 	}
 	return nil
 }
