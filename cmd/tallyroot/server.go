@@ -37,6 +37,7 @@ type server struct {
 // openServer takes the port, then opens the log: whoever has the port has told
 // everybody else so before a minute is spent.
 func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
+	tuneMemory()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen at %s: %w; say another address with --listen HOST:PORT", c.Listen, err)
