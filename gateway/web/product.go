@@ -335,22 +335,3 @@ func dateWords(s string) string {
 	}
 	return s
 }
-
-// placeOf gives the place of an identifier, numbered in the order of the journey.
-func (t *teller) placeOf(raw string) *place {
-	if raw == "" {
-		return nil
-	}
-	canonical, err := gs1.Canonical(raw)
-	if err != nil {
-		canonical = raw
-	}
-	if p := t.byPlace[canonical]; p != nil {
-		return p
-	}
-	p := t.newPlace(canonical)
-	p.Number = len(t.places) + 1
-	t.places = append(t.places, p)
-	t.byPlace[canonical] = p
-	return p
-}
