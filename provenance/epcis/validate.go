@@ -37,7 +37,23 @@ const Future = 24 * time.Hour
 func Validate(event jcs.Value, now time.Time) (problems, warnings []Problem) {
 	c := checker{now: now}
 	c.event(event)
-	return c.problems.done(), c.warnings.done()
+	problems = c.problems.done()
+	if len(problems) == 0 {
+		c.ownHash(event)
+	}
+	return problems, c.warnings.done()
+}
+
+// ownHash warns of an eventID that has the form of the event hash and is not
+// this event's: it was made by an older rule, or of another event.
+func (c *checker) ownHash(event jcs.Value) {
+	id, _ := event.Get("eventID")
+	if !strings.HasPrefix(id.Text(), "ni:///sha-256;") || !strings.HasSuffix(id.Text(), "?ver=CBV2.0") {
+		return
+	}
+	if hash := Hash(event); hash != id.Text() {
+		c.add(&c.warnings, "is not the event hash of this event", "its hash is "+hash, "eventID")
+	}
 }
 
 // checker walks one event.

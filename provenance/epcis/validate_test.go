@@ -138,6 +138,9 @@ func TestWarnings(t *testing.T) {
 		{`{"bizStep":"https://ref.gs1.org/cbv/BizStep-recieving"}`, "bizStep: "},
 		{`{"bizStep":"cbv:BizStep-receiving"}`, ""},
 		{`{"type":"TransactionEvent","epcList":["urn:example:a","urn:example:a"],"bizTransactionList":[{"bizTransaction":"urn:example:po"}]}`, `epcList[1]: "urn:example:a" stands twice`},
+		{`{"eventID":"ni:///sha-256;` + strings.Repeat("0", 64) + `?ver=CBV2.0"}`, "eventID: is not the event hash of this event; its hash is " + epcis.Hash(changed(t, `{}`))},
+		{`{"eventID":"` + epcis.Hash(changed(t, `{}`)) + `"}`, ""},
+		{`{"eventID":"ni:///sha-256;` + strings.Repeat("0", 64) + `?ver=CBV2.1"}`, ""},
 	} {
 		problems, warnings := epcis.Validate(changed(t, c.changes), now)
 		if len(problems) > 0 {
