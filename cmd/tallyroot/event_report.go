@@ -118,7 +118,7 @@ func (r *report) list(e inputEvent, result client.Result, refusal *client.Error)
 	if refusal != nil {
 		if r.refused <= maxListed {
 			r.clear()
-			fmt.Fprintf(r.err, "refused  %s: %s\n", e.where(), strings.ReplaceAll(refusal.Error(), "\n", "\n  "))
+			fmt.Fprintf(r.err, "refused  %s: %s\n", printable(e.where()), strings.ReplaceAll(printable(refusal.Error()), "\n", "\n  "))
 		} else if r.refused == maxListed+1 && r.rejects == nil {
 			r.clear()
 			fmt.Fprintf(r.err, "refused  more than %d; --rejects FILE keeps them all with their reasons\n", maxListed)
@@ -128,7 +128,7 @@ func (r *report) list(e inputEvent, result client.Result, refusal *client.Error)
 	for _, w := range result.Warnings {
 		if len(r.listed) < maxListed {
 			r.clear()
-			fmt.Fprintf(r.err, "warning  %s: %s\n", e.where(), w)
+			fmt.Fprintf(r.err, "warning  %s: %s\n", printable(e.where()), printable(w))
 		}
 	}
 	if len(r.listed) > maxListed {

@@ -47,7 +47,7 @@ func run(argv []string) int {
 	}
 	var silent silentError
 	if !errors.As(err, &silent) {
-		fmt.Fprintln(os.Stderr, "tallyroot:", err)
+		fmt.Fprintln(os.Stderr, "tallyroot:", printable(err.Error()))
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
