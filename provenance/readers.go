@@ -7,11 +7,11 @@ import "context"
 // since no client is waited for in it.
 const maxReaders = 4
 
-// readers holds one token for each that reads.
-type readers chan struct{}
+// turns holds one token for each that has its turn.
+type turns chan struct{}
 
-// turn waits until one more may read; done ends that.
-func (r readers) turn(ctx context.Context) (done func(), err error) {
+// turn waits for one's turn, as long as ctx lasts; done ends it.
+func (r turns) turn(ctx context.Context) (done func(), err error) {
 	select {
 	case r <- struct{}{}:
 		return func() { <-r }, nil

@@ -85,3 +85,41 @@ func TestNothingIsTakenBeforeTheRestIsRead(t *testing.T) {
 		t.Errorf("when it is read: %v", err)
 	}
 }
+
+// TestStatementsDoNotWaitForEver sends a statement while another one waits for a
+// checkpoint that does not come: it has its own time.
+func TestStatementsDoNotWaitForEver(t *testing.T) {
+	on := new(atomic.Bool)
+	c := config(t, t.TempDir())
+	c.Backend = func(ctx context.Context, dir string) (trillianlog.Backend, error) {
+		b, err := embedded.Open(ctx, dir, embedded.Options{})
+		return mute{b, on}, err
+	}
+	s, err := provenance.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	farm := add(t, s, "Farm", "0950600")
+	statement := provenance.Submission{Body: []byte(`{"type":"tallyroot:Product","identifier":"https://id.gs1.org/01/09506000134352","name":"Pears"}`)}
+	on.Store(true)
+	long, end := context.WithCancel(t.Context())
+	waits := make(chan error, 1)
+	go func() {
+		_, err := s.Log(long, farm, statement)
+		waits <- err
+	}()
+	for s.Status().Stored < 3 {
+		runtime.Gosched()
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Log(gone, farm, statement); !errors.Is(err, provenance.ErrUnavailable) {
+		t.Errorf("beside one that waits: %v", err)
+	}
+	end()
+	if err := <-waits; err != nil {
+		t.Errorf("the one that waited: %v", err)
+	}
+	on.Store(false)
+}

@@ -85,12 +85,12 @@ type Service struct {
 	order    sync.RWMutex
 	changing map[string]bool // participants about whom a statement is under way
 
-	numbering sync.Mutex // of product and place statements
+	numbering turns      // of product and place statements: one at a time
 	issuing   sync.Mutex // of tokens
 	underWay  underWay
 	masters   masters
 	verified  verified
-	readers   readers
+	readers   turns // of histories and journeys
 
 	closing sync.Once
 	closed  error
@@ -111,7 +111,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if c.LastCheckpoint == "" {
 		c.LastCheckpoint = filepath.Join(c.Dir, "last-checkpoint")
 	}
-	s := &Service{origin: c.Origin, logger: c.Logger, now: c.Now, changing: map[string]bool{}, readers: make(readers, maxReaders)}
+	s := &Service{origin: c.Origin, logger: c.Logger, now: c.Now, changing: map[string]bool{}, readers: make(turns, maxReaders), numbering: make(turns, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

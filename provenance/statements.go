@@ -60,8 +60,11 @@ func noGrant(by, id string) error {
 // unsigned. What the participant said last is not said again: it answers with
 // that one's place.
 func (s *Service) logMaster(ctx context.Context, by string, v jcs.Value, p *prepared) (Logged, error) {
-	s.numbering.Lock()
-	defer s.numbering.Unlock()
+	done, err := s.numbering.turn(ctx)
+	if err != nil {
+		return Logged{}, fmt.Errorf("%w: other statements are being numbered and take long; send it again", ErrUnavailable)
+	}
+	defer done()
 	identifier, err := gs1.Canonical(text(v, "identifier"))
 	if err != nil {
 		return Logged{}, refuse("identifier", err.Error(), "a GS1 Digital Link or another URI")
