@@ -127,6 +127,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		cancel()
 		return nil, fmt.Errorf("open the log %s: %w", o.Origin, err)
 	}
+	l.catchUp(ctx, patience)
 	l.start(life, patience)
 	return l, nil
 }

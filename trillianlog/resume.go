@@ -59,6 +59,34 @@ func (l *Log) resume(ctx context.Context) error {
 	return nil
 }
 
+// catchUp publishes again, before anybody asks, what readers may have seen before
+// a crash: the files of the published checkpoint can be a moment behind (see
+// tiles.Store.Publish), the last checkpoint is not. What is further behind, or
+// does not succeed at once, is left to the publisher's own run.
+func (l *Log) catchUp(ctx, patience context.Context) {
+	p := l.publisher
+	for l.stopError() == nil {
+		size := uint64(0)
+		if pub := p.published.Load(); pub != nil {
+			size = pub.checkpoint.Size
+		}
+		if size >= p.bound.Size || p.bound.Size-size > maxChunkLeaves {
+			return
+		}
+		more, err := p.step(ctx, patience)
+		var stopped *StopError
+		switch {
+		case errors.As(err, &stopped):
+			l.stop(stopped)
+		case errors.Is(err, errCrash):
+			l.cancel()
+		}
+		if err != nil || !more {
+			return
+		}
+	}
+}
+
 // loadPublished reads P, the zero checkpoint if there is none.
 func (l *Log) loadPublished() (checkpoint.Checkpoint, error) {
 	signed := l.options.Tiles.Published()

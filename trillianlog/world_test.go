@@ -128,6 +128,9 @@ func (w *world) close(l *trillianlog.Log) {
 	if err := l.Close(); err != nil {
 		w.tb.Fatal(err)
 	}
+	if err := w.store.Settle(); err != nil {
+		w.tb.Fatal(err)
+	}
 }
 
 // leaf is one whose identity follows from name and whose value from both.

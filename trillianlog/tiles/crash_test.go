@@ -104,6 +104,9 @@ func checkOpen(t testing.TB, dir string, size uint64) {
 		grow(t, s, s.Size()+n)
 	}
 	check(t, s, &r, size+300, []uint64{0, size, size + 1, size + 299})
+	if err := s.Settle(); err != nil {
+		t.Fatal(err)
+	}
 	if again, err := Open(dir); err != nil || again.Size() != size+300 {
 		t.Fatalf("opened again: %v", err)
 	}
@@ -111,7 +114,9 @@ func checkOpen(t testing.TB, dir string, size uint64) {
 
 // partialFile tells whether a file is one that is not synced.
 // partialFile tells whether a store can do without the file.
-func partialFile(name string) bool { return strings.Contains(name, ".p/") || strings.HasSuffix(name, ".spare") }
+func partialFile(name string) bool {
+	return strings.Contains(name, ".p/") || strings.HasSuffix(name, ".spare")
+}
 
 // A power failure between two publications may leave any part of what was written
 // after the first one. What the first one synced stays.

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 )
 
 // A partial is a partial file on disk.
@@ -13,49 +12,6 @@ type partial struct {
 	path  string // in the file system
 	level int    // 0 for a bundle
 	count uint64 // floor(size / 256^level) of the sizes that need it
-}
-
-// partialPause is the least time between two writings of partial files. To make
-// and to delete files costs more than all else that a publication does, and no
-// answer of this process comes from them: they are for whoever serves or copies
-// the folder.
-const partialPause = 100 * time.Millisecond
-
-// writePartialsLater sees to it that the partial files of what is published by
-// then are written when the pause is over.
-func (s *Store) writePartialsLater() {
-	if s.later != nil {
-		return
-	}
-	s.later = time.AfterFunc(s.pace-time.Since(s.partialsAt), func() {
-		// An error is a full disk, say: the next publication tries again.
-		_ = s.Settle()
-	})
-}
-
-// Settle writes the partial files of the published checkpoint, if some are still
-// to be written.
-func (s *Store) Settle() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.catchUpPartials()
-}
-
-// catchUpPartials writes the partial files of the published checkpoint, if some
-// are still to be written.
-func (s *Store) catchUpPartials() error {
-	if s.later == nil {
-		return nil
-	}
-	s.later.Stop()
-	s.later = nil
-	s.partialsAt = time.Now()
-	v := s.published.Load()
-	if err := s.writePartials(&v.edge); err != nil {
-		return err
-	}
-	s.sweepPartials(v.edge.size)
-	return nil
 }
 
 // writePartials writes the partial files of a size. They are not synced: they can

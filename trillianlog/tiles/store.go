@@ -89,11 +89,11 @@ type Store struct {
 	dirs     *dirs
 	partials []partial // on disk
 	kept     []uint64  // sizes of the newest published checkpoints
-	// Partial files are written at most once in pace: last at partialsAt, and
-	// by later, if that is not nil.
-	pace       time.Duration
-	partialsAt time.Time
-	later      *time.Timer
+	// Files are brought up to what is published at most once in pace: last at
+	// settledAt, and by later if they are behind.
+	pace      time.Duration
+	settledAt time.Time
+	later     *time.Timer
 }
 
 type tileID struct {
@@ -133,7 +133,7 @@ func open(dir string, k disk) (*Store, error) {
 		bundles: newLRU[uint64, []uint32](MaxCachedBundles),
 		disk:    k,
 		dirs:    newDirs(dir, k),
-		pace:    partialPause,
+		pace:    settlePause,
 	}
 	v, err := s.load()
 	if err != nil {
@@ -160,12 +160,14 @@ func open(dir string, k disk) (*Store, error) {
 	return s, nil
 }
 
-// Close writes the partial files that are still to be written, and releases the
-// file that grows. Nothing is lost without it.
+// Close brings the files up to what is published and releases the file that
+// grows. Nothing that was published is lost without it, but for the last moment's
+// checkpoints (see Publish).
 func (s *Store) Close() error {
+	err := s.Settle()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(s.catchUpPartials(), s.closeGrowing())
+	return errors.Join(err, s.closeGrowing())
 }
 
 // Size gives the number of durable entries. It is ahead of the published

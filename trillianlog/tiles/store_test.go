@@ -562,9 +562,10 @@ func TestThousandthBundle(t *testing.T) {
 	}
 }
 
-// Under load the partial files on disk are written now and then; answers do not
-// wait for them, and the last ones are there when the store is closed.
-func TestPartialFilesAreWrittenNowAndThen(t *testing.T) {
+// Under load the files of a checkpoint are written now and then; answers do not
+// wait for them, what is on disk belongs together, and the last ones are there
+// when the store is closed.
+func TestFilesFollowNowAndThen(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
 	s.pace = time.Hour
@@ -572,7 +573,7 @@ func TestPartialFilesAreWrittenNowAndThen(t *testing.T) {
 	for size := uint64(11); size <= 300; size++ {
 		grow(t, s, size)
 	}
-	want := []string{"checkpoint", "checkpoint.spare", "tile/0/000", "tile/0/000.p/10", "tile/entries/000", "tile/entries/000.p/10", "tile/entries/001.growing"}
+	want := []string{"checkpoint", "tile/0/000", "tile/0/000.p/10", "tile/entries/000", "tile/entries/000.p/10", "tile/entries/001.growing"}
 	got := diskFiles(t, dir)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
@@ -583,12 +584,26 @@ func TestPartialFilesAreWrittenNowAndThen(t *testing.T) {
 			t.Errorf("%s is not answered: %v", name, err)
 		}
 	}
+	if got := mustOpen(t, copyFolder(t, dir)).published.Load().edge.size; got != 10 {
+		t.Errorf("the files are those of size %d", got)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if got := mustOpen(t, copyFolder(t, dir)).published.Load().edge.size; got != 300 {
+		t.Errorf("after Close the files are those of size %d", got)
 	}
 	for _, name := range []string{"tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/001.p/44"} {
 		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
 			t.Error(err)
 		}
 	}
+}
+
+func copyFolder(t *testing.T, dir string) string {
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tallyroot/tallyroot/internal/durable"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 )
 
@@ -221,10 +220,15 @@ func (x *extension) fileJob(resource string, data []byte) func() error {
 	}
 }
 
-// Publish puts a signed checkpoint in the place of the published one, durably, and
-// shows readers what it commits to. Its size and root must be those of the tiles
+// Publish puts a signed checkpoint in the place of the published one and shows
+// readers what it commits to. Its size and root must be those of the tiles
 // (ErrOrder, ErrRoot); its signatures are the caller's affair. The same checkpoint
 // may be published again, with other signatures too.
+//
+// The file `checkpoint` follows at once, durably, unless it was written within the
+// last settlePause; then it follows when that is over, or at Settle or Close. So a
+// crash can leave an older checkpoint there than readers have seen: the caller
+// must be able to publish the newer one again, as one can who keeps its text.
 func (s *Store) Publish(signed []byte) error {
 	c, _, err := checkpoint.Parse(signed)
 	if err != nil {
@@ -246,21 +250,14 @@ func (s *Store) Publish(signed []byte) error {
 	if c.Root != v.folds[64] {
 		return fmt.Errorf("tiles: publish: %w: %x, the tiles of %d entries give %x", ErrRoot, c.Root, c.Size, v.folds[64])
 	}
-	due := time.Since(s.partialsAt) >= s.pace
-	if due {
-		s.partialsAt = time.Now()
-		if err := s.writePartials(&v.edge); err != nil {
-			return err
-		}
-	}
-	if err := durable.Replace(s.path(CheckpointPath), signed, fileMode, s.disk.sync); err != nil {
-		return fmt.Errorf("tiles: publish: %w", err)
-	}
 	s.published.Store(v)
-	if due {
-		s.sweepPartials(c.Size)
-	} else {
-		s.writePartialsLater()
+	if time.Since(s.settledAt) < s.pace {
+		s.settleLater()
+		return nil
+	}
+	if err := s.settle(); err != nil {
+		s.published.Store(old)
+		return err
 	}
 	return nil
 }
