@@ -110,14 +110,14 @@ func TestBadInput(t *testing.T) {
 	}
 
 	admin := provenance.Caller{Admin: true}
-	revoked, err := h.service.AddToken(admin, "farm", time.Time{})
+	revoked, err := h.service.AddToken(t.Context(), admin, "farm", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.service.RevokeToken(admin, "farm", revoked.Number); err != nil {
 		t.Fatal(err)
 	}
-	expired, err := h.service.AddToken(admin, "farm", time.Now().Add(time.Hour))
+	expired, err := h.service.AddToken(t.Context(), admin, "farm", time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

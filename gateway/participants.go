@@ -90,7 +90,7 @@ func (s *participants) AddToken(ctx context.Context, req *v1.AddTokenRequest) (*
 	if err != nil {
 		return nil, fail(ctx, err)
 	}
-	token, err := s.service.AddToken(caller, req.Id, expires)
+	token, err := s.service.AddToken(ctx, caller, req.Id, expires)
 	if err != nil {
 		return nil, fail(ctx, err)
 	}

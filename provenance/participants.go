@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tallyroot/tallyroot/provenance/credentials"
@@ -58,11 +59,11 @@ func (s *Service) AddParticipant(ctx context.Context, caller Caller, n NewPartic
 		OwnKeys: n.OwnKeys, Proofs: n.Proofs,
 	}
 	if err := s.PutParticipant(ctx, caller, statement); errors.Is(err, participant.ErrNumber) || errors.Is(err, ErrExists) {
-		return participant.Info{}, Token{}, fmt.Errorf("%w: there is a participant %q; give the new one another id (--id)", ErrExists, n.ID)
+		return participant.Info{}, Token{}, fmt.Errorf("%w: there is a participant %q; give the new one another id (--id). If it is the one that you mean and it has no token yet: tallyroot token add %s", ErrExists, n.ID, n.ID)
 	} else if err != nil {
 		return participant.Info{}, Token{}, err
 	}
-	token, err := s.AddToken(caller, n.ID, n.TokenExpires)
+	token, err := s.AddToken(ctx, caller, n.ID, n.TokenExpires)
 	if err != nil {
 		return participant.Info{}, Token{}, err
 	}
@@ -204,11 +205,17 @@ func tokenOf(t credentials.Token) Token {
 }
 
 // AddToken makes a further token for a participant; a zero expires means never.
-func (s *Service) AddToken(caller Caller, id string, expires time.Time) (Token, error) {
+// Where the service has lost the key with which it signs for the participant, it
+// makes a new one first.
+func (s *Service) AddToken(ctx context.Context, caller Caller, id string, expires time.Time) (Token, error) {
 	if err := onlyOperator(caller); err != nil {
 		return Token{}, err
 	}
-	if _, err := s.Participant(id); err != nil {
+	info, err := s.Participant(id)
+	if err != nil {
+		return Token{}, err
+	}
+	if err := s.renewLostKey(ctx, caller, info); err != nil {
 		return Token{}, err
 	}
 	now := s.now()
@@ -221,6 +228,26 @@ func (s *Service) AddToken(caller Caller, id string, expires time.Time) (Token, 
 	token := tokenOf(t)
 	token.Secret = secret
 	return token, err
+}
+
+// renewLostKey gives an active participant that holds no key itself a new managed
+// key, if the service does not have the one that is in force: its folder of keys
+// and tokens was lost.
+func (s *Service) renewLostKey(ctx context.Context, caller Caller, info participant.Info) error {
+	if !info.Active || len(info.Own) > 0 {
+		return nil
+	}
+	key, err := s.managed.make(s.origin, info.ID)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(info.Managed, key.Verifier()) {
+		return nil
+	}
+	return s.PutParticipant(ctx, caller, participant.Statement{
+		ID: info.ID, Number: info.Number + 1, Name: info.Name, Grants: info.Grants, State: participant.Active,
+		ManagedKeys: []string{key.Verifier().String()},
+	})
 }
 
 // RevokeToken ends a token. One that was revoked before stays as it was.

@@ -3,6 +3,7 @@ package provenance_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/tallyroot/tallyroot/provenance/verify"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/embedded"
@@ -322,7 +324,7 @@ func TestParticipants(t *testing.T) {
 		t.Errorf("added by a participant: %v", err)
 	}
 
-	token, err := s.AddToken(admin, farm.Participant, now.Add(time.Hour))
+	token, err := s.AddToken(t.Context(), admin, farm.Participant, now.Add(time.Hour))
 	if err != nil || token.Number != 2 {
 		t.Fatalf("%+v, %v", token, err)
 	}
@@ -330,7 +332,7 @@ func TestParticipants(t *testing.T) {
 	if _, err := s.Authenticate(token.Secret); !errors.Is(err, provenance.ErrUnauthenticated) || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("an expired token: %v", err)
 	}
-	fresh, err := s.AddToken(admin, farm.Participant, time.Time{})
+	fresh, err := s.AddToken(t.Context(), admin, farm.Participant, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,5 +398,76 @@ func TestSecretsAreForTheOwnerAlone(t *testing.T) {
 		if err != nil || bytes.Count(text, []byte("\n")) != 1 {
 			t.Errorf("%s: %q, %v", name, text, err)
 		}
+	}
+}
+
+// A lost folder of keys and tokens costs the participants new tokens, and nothing
+// of what they logged.
+func TestLostTokensAndKeys(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	farm := add(t, s, "Farm")
+	before := mustLog(t, s, farm, event(1, ""))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "private")); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	if _, err := s.Log(t.Context(), farm, event(2, "")); !errors.Is(err, provenance.ErrForbidden) {
+		t.Errorf("logged without a key: %v", err)
+	}
+	token, err := s.AddToken(t.Context(), admin, farm.Participant, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Authenticate(token.Secret)
+	if err != nil || again != farm {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	mustLog(t, s, again, event(2, ""))
+	// The same text under another key is still the same event.
+	if same := mustLog(t, s, again, event(1, "")); !same.Existed || same.Index != before.Index {
+		t.Errorf("logged again: %+v", same)
+	}
+}
+
+// A signed statement that would stand in the log without effect is refused.
+func TestSignedStatementsAreNumberedToo(t *testing.T) {
+	s := open(t, t.TempDir())
+	key, err := entry.NewKey(rand.Reader, entry.KeyName(origin, entry.RoleOwn, "farm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := participant.Statement{ID: "farm", Number: 1, Name: "Farm", Grants: []string{"0950600"}, OwnKeys: []string{key.Verifier().String()}, State: participant.Active}
+	st.Prove(origin, key)
+	if _, _, err := s.AddParticipant(t.Context(), admin, provenance.NewParticipant{ID: "farm", Name: "Farm", Grants: st.Grants, OwnKeys: st.OwnKeys, Proofs: st.Proofs}); err != nil {
+		t.Fatal(err)
+	}
+	farm := provenance.Caller{Participant: "farm"}
+	say := func(number uint64, name string) (provenance.Logged, error) {
+		p := participant.Product{Identifier: "https://id.gs1.org/01/09506000134352", Number: number, Name: name}
+		signed, err := entry.Sign(origin, []string{"farm"}, p.JSON().Canonical(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Log(t.Context(), farm, provenance.Submission{Body: signed, Signed: true})
+	}
+	if _, err := say(2, "Pears"); err == nil || !strings.Contains(err.Error(), "number") {
+		t.Errorf("number 2 before 1: %v", err)
+	}
+	if _, err := say(1, "Pears"); err != nil {
+		t.Error(err)
+	}
+	if again, err := say(1, "Pears"); err != nil || !again.Existed {
+		t.Errorf("the same again: %+v, %v", again, err)
+	}
+	var conflict *provenance.Conflict
+	if _, err := say(1, "Apples"); !errors.As(err, &conflict) {
+		t.Errorf("number 1 with another text: %v", err)
+	}
+	if _, err := say(2, "Apples"); err != nil {
+		t.Error(err)
 	}
 }

@@ -56,6 +56,20 @@ func noGrant(by, id string) error {
 	return fmt.Errorf("%w: %s has no grant that covers %s: the operator gives one when it adds the participant (--grant)", ErrForbidden, by, id)
 }
 
+// checkNumber refuses a product or place statement whose number is not yet due: it
+// would stand in the log without effect. One whose number is past is either
+// known word for word, or conflicts with the one that has its number.
+func (s *Service) checkNumber(ctx context.Context, by string, v jcs.Value) error {
+	var next uint64
+	if err := s.master(ctx, text(v, "identifier"), func(m *participant.Master) { next = m.Next(typeOf(v), by) }); err != nil {
+		return err
+	}
+	if n, _ := v.Get("number"); n.Float() > float64(next) {
+		return refuse("number", "is "+n.Number(), fmt.Sprintf("%d, the next one of what %s says about it", next, by))
+	}
+	return nil
+}
+
 // logMaster numbers, signs and logs a product or place statement that came
 // unsigned. What the participant said last is not said again: it answers with
 // that one's place.

@@ -141,6 +141,9 @@ func (s *Service) prepareSigned(ctx context.Context, caller Caller, body []byte)
 		if err := s.checkMaster(caller.Participant, e.JSON); err != nil {
 			return nil, err
 		}
+		if err := s.checkNumber(ctx, caller.Participant, e.JSON); err != nil {
+			return nil, err
+		}
 	} else if _, err := s.checkEvent(ctx, e.JSON, p, caller.Participant, true); err != nil {
 		return nil, err
 	}
