@@ -32,10 +32,6 @@ var always = window{math.MinInt64, math.MaxInt64}
 
 func (w window) has(at int64) bool { return w.from <= at && at <= w.to }
 
-func (w window) meet(other window) window {
-	return window{max(w.from, other.from), min(w.to, other.to)}
-}
-
 // task is an identifier to follow, during a window.
 type task struct {
 	id     string
@@ -250,6 +246,23 @@ func (f *follower) followParent(ctx context.Context, parent string, child task) 
 		h.ends = endingsOf(h.entries, parent)
 	}
 	f.push(task{id: parent, role: child.role, window: window{child.window.from, h.ends.after(child.id, child.window)}})
+	return nil
+}
+
+// followPlace adds what was reported at a place without naming an object. Few
+// things are places: the key is read, and named, only where something stands.
+func (f *follower) followPlace(ctx context.Context, id string) error {
+	key := historyindex.Key{Kind: historyindex.Place, Identifier: id}
+	if first, err := f.service.projection.Oldest(key, f.journey.Size, 1); err != nil || len(first) == 0 {
+		return err
+	}
+	h, err := f.history(ctx, key)
+	if err != nil {
+		return err
+	}
+	for _, e := range h.entries {
+		f.add(e, Self, id)
+	}
 	return nil
 }
 
