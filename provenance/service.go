@@ -169,7 +169,7 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 		Projection: s.projection,
 		Void:       s.void,
 		MaxQueue:   c.MaxQueue,
-		Reserve:    freeSpace(c.Dir, c.MinFree),
+		Reserve:    both(freeSpace(c.Dir, c.MinFree), backend),
 		Logger:     s.logger,
 	})
 	if err != nil {

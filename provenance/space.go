@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tallyroot/tallyroot/trillianlog"
 )
 
 // freeSpace gives the check that the log makes before each batch: an error when
@@ -20,5 +22,20 @@ func freeSpace(dir string, least uint64) func() error {
 			return fmt.Errorf("%d MiB are free in %s and %d MiB must stay free: make room, and writing goes on by itself", free>>20, dir, least>>20)
 		}
 		return nil
+	}
+}
+
+// both asks free, and then the back end if it has a Reserve of its own: a store
+// that is damaged or broken says so there.
+func both(free func() error, backend trillianlog.Backend) func() error {
+	store, ok := backend.(interface{ Reserve() error })
+	if !ok {
+		return free
+	}
+	return func() error {
+		if err := free(); err != nil {
+			return err
+		}
+		return store.Reserve()
 	}
 }

@@ -297,7 +297,7 @@ func (s *Service) settle(ctx context.Context, p *prepared, ticket *trillianlog.T
 		return Logged{}, unavailable(err)
 	}
 	logged.LeafHash = entry.LeafHash(p.leaf.Value)
-	logged.Receipt, err = s.log.Receipt(logged.Index)
+	logged.Receipt, err = s.log.ReceiptOf(logged.Index, logged.LeafHash)
 	return logged, err
 }
 
