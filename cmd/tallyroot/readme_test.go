@@ -26,7 +26,7 @@ func TestReadme(t *testing.T) {
 	needs := map[string]string{"curl": "curl", "python": "python3", "grpcurl": "grpcurl", "check": "sh"}
 	var script, files strings.Builder
 	script.WriteString(`serve data
-exec tallyroot participant add 'Green Valley Farm' --grant 0950600 --server $data --token-file data/admin.token --json
+exec tallyroot participant add 'Green Valley Farm' --grant 9506000 --server $data --token-file data/admin.token --json
 cp stdout farm.json
 setenv-json TALLYROOT_TOKEN farm.json token
 env TALLYROOT_SERVER=$data
