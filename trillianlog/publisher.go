@@ -40,9 +40,9 @@ const maxDrainLooks = 50
 //     log is bound to it: the next start publishes this text, or stops.
 //  3. it is signed, and cosigned if the policy asks for it. The same text gives
 //     the same signature again.
-//  4. its tiles are durable and the projection has its leaves. Neither says
-//     anything that is not signed, so both run beside steps 2 and 3. Behind the
-//     published size, tiles are written again at the next start.
+//  4. its tiles are durable and the projection has its leaves. The projection is
+//     nobody's proof, so it is applied beside steps 2 and 3. Beyond the published
+//     size, tiles are written again at the next start.
 //  5. it is published. A reader can prove every leaf below its size.
 //  6. those who wait are answered.
 type publisher struct {
@@ -224,28 +224,34 @@ func (p *publisher) upToDate() bool {
 // save does steps 2 to 4 for the checkpoint. It gives nil if the checkpoint is
 // smaller than what the log is bound to: such a one is never signed.
 func (p *publisher) save(ctx, patience context.Context, next checkpoint.Checkpoint, c chunk) ([]byte, error) {
-	var wait sync.WaitGroup
-	var tilesErr, projectionErr, signErr error
-	var signed []byte
-	wait.Go(func() {
-		tilesErr = p.insist(patience, "write tiles", func() error { return p.extend(c) })
-	})
-	wait.Go(func() {
+	var projected sync.WaitGroup
+	var projectionErr error
+	projected.Go(func() {
 		projectionErr = p.insist(patience, "apply leaves to the projections", func() error { return p.apply(ctx, c.first, c.values) })
 	})
-	if next.Size >= p.bound.Size {
-		wait.Go(func() {
-			if signErr = p.bind(ctx, patience, next); signErr == nil {
-				signed, signErr = p.sign(ctx, next)
-			}
-		})
+	signed, signErr := p.bindAndSign(ctx, patience, next)
+	var tilesErr error
+	var stopped *StopError
+	if !errors.As(signErr, &stopped) && !errors.Is(signErr, errCrash) {
+		// Also when witnesses did not cosign: the next checkpoint builds on these.
+		tilesErr = p.insist(patience, "write tiles", func() error { return p.extend(c) })
 	}
-	wait.Wait()
+	projected.Wait()
 	// What could not be written comes first: without it nothing else counts.
 	if err := errors.Join(tilesErr, projectionErr); err != nil {
 		return nil, err
 	}
 	return signed, signErr
+}
+
+func (p *publisher) bindAndSign(ctx, patience context.Context, next checkpoint.Checkpoint) ([]byte, error) {
+	if next.Size < p.bound.Size {
+		return nil, nil
+	}
+	if err := p.bind(ctx, patience, next); err != nil {
+		return nil, err
+	}
+	return p.sign(ctx, next)
 }
 
 func (p *publisher) extend(c chunk) error {
