@@ -26,6 +26,16 @@ func (l *Log) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if b, ok := l.options.Backend.(unusable); ok {
+		if p.tree, err = resumeTree(l.options.Tiles, published); err != nil {
+			return err
+		}
+		if err := l.feed(ctx, published.Size); err != nil {
+			return err
+		}
+		l.stop(stop(Corrupt, "%v; stop the service, put a good copy of the store in its place, and start it again", b.err))
+		return nil
+	}
 	latest, err := l.backend.root(ctx)
 	if err != nil {
 		return err

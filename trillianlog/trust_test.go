@@ -349,3 +349,18 @@ func TestAnotherKeyIsRefused(t *testing.T) {
 		t.Fatal("a published checkpoint by another key is taken")
 	}
 }
+
+// Where the store cannot even be opened, what is published is served.
+func TestAnUnusableStoreStopsTheLog(t *testing.T) {
+	w := newWorld(t)
+	l := w.open(nil)
+	w.log(l, "before", 20)
+	w.close(l)
+	w.stopsWith(trillianlog.Corrupt, func(o *trillianlog.Options) {
+		if err := o.Backend.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o.Backend = trillianlog.Unusable(errors.New("its files are damaged"))
+	})
+	w.log(w.open(nil), "after", 3)
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -91,9 +92,17 @@ func logConfig(c *cli.Context) (provenance.Config, error) {
 	return config, nil
 }
 
-// openEmbedded is the Trillian that runs in this process.
+// openEmbedded is the Trillian that runs in this process. When its files are
+// damaged, what is published is served all the same.
 func openEmbedded(ctx context.Context, dir string) (trillianlog.Backend, error) {
-	return embedded.Open(ctx, dir, embedded.Options{})
+	backend, err := embedded.Open(ctx, dir, embedded.Options{})
+	if errors.Is(err, embedded.ErrUnreadable) {
+		return trillianlog.Unusable(err), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return backend, nil
 }
 
 func serve(c *cli.Context) error {

@@ -123,6 +123,8 @@ func openDisk(dir string, fs vfs.FS, minFree uint64, cacheBytes int64, logger *s
 	d.db, err = pebble.Open(dir, opts)
 	if errors.Is(err, syscall.ENOSPC) {
 		err = refuse(ErrNoSpace, codes.ResourceExhausted, err, "nothing is lost, make room and try again")
+	} else if pebble.IsCorruptionError(err) {
+		err = readError("its files", err)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the store in %s cannot be opened: %w", dir, err), lock.Close())

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -23,6 +24,9 @@ var (
 	// ErrDamaged is what an append is refused with when the stored leaves do
 	// not give the stored root. Reads go on. Its gRPC code is DataLoss.
 	ErrDamaged = errors.New("the store is damaged")
+	// ErrUnreadable is the answer to a read that the disk, or a checksum of the
+	// store's files, refused. Its gRPC code is DataLoss.
+	ErrUnreadable = errors.New("the store cannot be read")
 	// ErrClosed is the answer after Close. Its gRPC code is Unavailable.
 	ErrClosed = errors.New("the store is closed")
 	// ErrFormat is what Open answers for a folder that holds something else,
@@ -63,5 +67,7 @@ func (r *refusal) GRPCStatus() *status.Status { return status.New(r.code, r.Erro
 
 // readError is what a failed read of the database becomes.
 func readError(what string, err error) error {
-	return status.Errorf(codes.DataLoss, "reading %s from the store failed: %v", what, err)
+	// Pebble says on further lines what only its own report can show.
+	reason, _, _ := strings.Cut(err.Error(), "\n")
+	return refuse(ErrUnreadable, codes.DataLoss, nil, "reading %s failed: %s", what, reason)
 }
