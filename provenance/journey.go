@@ -57,7 +57,8 @@ type Step struct {
 
 // Journey follows a thing through the log: its own entries and those of its
 // lot, of what it was packed in while it was packed in it, and of what it was
-// made from until then. It follows only entries that have effect.
+// made from until then. Of a place it has what was reported there of no object,
+// as sensors do. It follows only entries that have effect.
 func (s *Service) Journey(ctx context.Context, id string) (*Journey, error) {
 	done, err := s.readers.turn(ctx)
 	if err != nil {
@@ -89,6 +90,9 @@ func (s *Service) journey(ctx context.Context, id string) (*Journey, error) {
 	}
 	for _, e := range uses.entries {
 		f.add(e, Use, canonical)
+	}
+	if err := f.followPlace(ctx, ids[0]); err != nil {
+		return nil, err
 	}
 	return f.finish(), nil
 }
