@@ -2,10 +2,13 @@ package web
 
 import (
 	"encoding/hex"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/epcis"
@@ -63,6 +66,10 @@ func (h *handler) entry(w http.ResponseWriter, r *http.Request, name string) {
 	parsed, err := entry.Parse(e.Entry)
 	if err != nil {
 		h.failed(w, r, err)
+		return
+	}
+	if err := h.checkReceipt(e.Receipt, e.LeafHash); err != nil {
+		h.failed(w, r, fmt.Errorf("the receipt of entry %d: %w", index, err))
 		return
 	}
 	published, _ := h.service.Published()
@@ -194,6 +201,26 @@ func indented(v jcs.Value) string {
 		}
 	}
 	write(v, "")
+	return escaped(b.String())
+}
+
+// escaped writes characters that nobody could see as JSON's escapes.
+func escaped(text string) string {
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case !hidden(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
 	return b.String()
 }
 
@@ -221,6 +248,16 @@ const (
 	recentThings  = 8
 )
 
+// angleOf is how somebody looks at an event who knows of the thing alone.
+func angleOf(v jcs.Value, id string) angle {
+	isOf := func(raw string) bool { return slices.Contains(gs1.Identifiers(raw), id) }
+	return angle{
+		output: slices.ContainsFunc(listed(v, "outputEPCList", "outputQuantityList"), isOf),
+		input:  slices.ContainsFunc(listed(v, "inputEPCList", "inputQuantityList"), isOf),
+		serial: strings.Contains(id, "/21/"), inside: "with others",
+	}
+}
+
 func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
 	published, _ := h.service.Published()
 	p := landingPage{frame: h.frame("Where does it come from?"), Size: published.Size}
@@ -245,7 +282,7 @@ func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
 				continue
 			}
 			seen[described.Statement.Identifier] = true
-			entry := recent{Thing: n.thing(id), Brand: described.Statement.Brand, Deed: deedOf(e.JSON, angle{inside: "with others", output: true, serial: strings.Contains(id, "/21/")})}
+			entry := recent{Thing: n.thing(id), Brand: described.Statement.Brand, Deed: deedOf(e.JSON, angleOf(e.JSON, id))}
 			if at, ok := moment(e.JSON); ok {
 				entry.Day, entry.Machine = at.Format("2 January 2006"), at.Format(time.RFC3339)
 			}

@@ -64,11 +64,20 @@ func (t *teller) goods(v jcs.Value, a angle, via string) (list []goods) {
 	case "AggregationEvent", "AssociationEvent":
 		if parent := text(v, "parentID"); parent != "" && !a.parent {
 			thing := t.thing(parent)
-			list = append(list, goods{"On or in", []fact{{Label: thing.String(), Href: thing.Href}}})
+			label := "On or in"
+			if text(v, "type") == "AssociationEvent" {
+				label = "On"
+			}
+			list = append(list, goods{label, []fact{{Label: thing.String(), Href: thing.Href}}})
 		}
 		label := "Together with"
-		if a.parent {
-			label = "What was on it"
+		switch {
+		case text(v, "type") == "AssociationEvent":
+			label = "The device"
+		case a.parent && text(v, "action") == "DELETE":
+			label = "What was taken off"
+		case a.parent:
+			label = "What is on it"
 		}
 		add(label, "childEPCs", "childQuantityList")
 	default:
@@ -90,11 +99,14 @@ func amount(q jcs.Value) string {
 	return measure(n.Float(), code)
 }
 
+// maxLink bounds the links that a step offers, in bytes.
+const maxLink = 2048
+
 // facts gives the details that a shopper or an auditor asks for next.
 func (t *teller) facts(v jcs.Value, via string) (list []fact) {
 	add := func(label, value, href string) {
 		if value != "" && len(list) < 14 {
-			list = append(list, fact{label, value, href})
+			list = append(list, fact{label, shorten(value, maxValue), href})
 		}
 	}
 	for _, name := range []string{"quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"} {
@@ -135,7 +147,7 @@ func (t *teller) facts(v jcs.Value, via string) (list []fact) {
 	}
 	for _, c := range links {
 		link := c.Text()
-		if strings.HasPrefix(link, "https://") {
+		if strings.HasPrefix(link, "https://") && len(link) <= maxLink {
 			add("Certificate", strings.TrimPrefix(link, "https://"), link)
 		} else {
 			add("Certificate", link, "")
@@ -199,7 +211,7 @@ func plainValue(v jcs.Value) string {
 				return r
 			}
 		}
-		return shorten(s, 200)
+		return shorten(s, maxValue)
 	case jcs.Number:
 		return grouped(v.Float())
 	case jcs.Bool:
@@ -217,7 +229,7 @@ func plainValue(v jcs.Value) string {
 		return strings.Join(parts, ", ")
 	case jcs.Object:
 		if s := text(v, "@value"); s != "" {
-			return shorten(s, 200)
+			return shorten(s, maxValue)
 		}
 		if n, ok := v.Get("value"); ok {
 			if code := text(v, "uom"); code != "" && n.Kind() == jcs.Number {

@@ -24,6 +24,7 @@ import (
 type site struct {
 	t       testing.TB
 	handler http.Handler
+	pages   http.Handler
 	service *provenance.Service
 	farm    provenance.Caller
 	shop    provenance.Caller
@@ -74,7 +75,7 @@ func open(t testing.TB) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.handler = g.Handler()
+	s.handler, s.pages = g.Handler(), pages
 	return s
 }
 
@@ -97,6 +98,12 @@ func (s *site) log(caller provenance.Caller, v map[string]any) uint64 {
 		s.t.Fatalf("%s: %v", body, err)
 	}
 	return logged.Index
+}
+
+// newest is the index of the log's last entry.
+func (s *site) newest() uint64 {
+	published, _ := s.service.Published()
+	return published.Size - 1
 }
 
 type answer struct {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,20 +114,30 @@ type target struct {
 	Type  string `json:"type,omitempty"`
 }
 
-// linkset answers with the links of an identifier (RFC 9264, section 4.2, with
-// the link types of the GS1 Web Vocabulary).
-func (h *handler) linkset(w http.ResponseWriter, r *http.Request, canonical string) {
+// vocabulary is the GS1 Web Vocabulary, in which link types are terms.
+const vocabulary = "https://ref.gs1.org/voc/"
+
+// links are those of an identifier, by the term of their type.
+func (h *handler) links(canonical string) map[string][]target {
 	page := h.public(canonical)
 	id := url.QueryEscape(canonical)
 	journey := target{h.publicURL + "/v1/journey?id=" + id, "The journey's entries, with their proofs", typeJSON}
-	set := map[string]any{
-		"anchor":                                      page,
-		"https://ref.gs1.org/voc/defaultLink":         []target{{page, "Product information and journey", typeHTML}},
-		"https://ref.gs1.org/voc/pip":                 []target{{page, "Product information", typeHTML}},
-		"https://ref.gs1.org/voc/traceability":        []target{{page, "Where it comes from and what happened to it", typeHTML}, journey},
-		"https://ref.gs1.org/voc/epcis":               []target{{h.publicURL + "/v1/history?id=" + id, "Its EPCIS events, as signed entries with proofs", typeJSON}},
-		"https://ref.gs1.org/voc/verificationService": []target{{h.publicURL + "/log/checkpoint", "The log's newest checkpoint", "text/plain"}},
-		"https://ref.gs1.org/voc/defaultLinkMulti":    []target{{page, "Product information and journey", typeHTML}, journey},
+	return map[string][]target{
+		"defaultLink":         {{page, "Product information and journey", typeHTML}},
+		"defaultLinkMulti":    {{page, "Product information and journey", typeHTML}, journey},
+		"pip":                 {{page, "Product information", typeHTML}},
+		"traceability":        {{page, "Where it comes from and what happened to it", typeHTML}, journey},
+		"epcis":               {{h.publicURL + "/v1/history?id=" + id, "Its EPCIS events, as signed entries with proofs", typeJSON}},
+		"verificationService": {{h.publicURL + "/log/checkpoint", "The log's newest checkpoint", "text/plain"}},
+	}
+}
+
+// linkset answers with the links of an identifier (RFC 9264, section 4.2, with
+// the link types of the GS1 Web Vocabulary).
+func (h *handler) linkset(w http.ResponseWriter, r *http.Request, canonical string) {
+	set := map[string]any{"anchor": h.public(canonical)}
+	for term, targets := range h.links(canonical) {
+		set[vocabulary+term] = targets
 	}
 	b, err := json.Marshal(map[string]any{"linkset": []any{set}})
 	if err != nil {
@@ -134,4 +147,33 @@ func (h *handler) linkset(w http.ResponseWriter, r *http.Request, canonical stri
 	w.Header().Set("Content-Type", typeLinkset)
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	h.send(w, r, b)
+}
+
+// follow leads to the link of one type, which is written as a term of the
+// vocabulary, with its prefix gs1: or in full. Of several links it takes the one
+// whose media type is asked for, else the first (GS1-Conformant Resolver
+// Standard 1.2, section 5.4).
+func (h *handler) follow(w http.ResponseWriter, r *http.Request, canonical, linkType string) {
+	term := linkType
+	for _, prefix := range []string{"gs1:", vocabulary, "http://ref.gs1.org/voc/", "https://gs1.org/voc/", "http://gs1.org/voc/", "https://www.gs1.org/voc/"} {
+		term = strings.TrimPrefix(term, prefix)
+	}
+	links := h.links(canonical)
+	targets := links[term]
+	if len(targets) == 0 {
+		h.problem(w, r, http.StatusNotFound, "There is no such link", fmt.Sprintf("Nothing is known of the type %q for this identifier. "+
+			"The types are %s; linkType=linkset gives all their links, and without linkType there is the identifier’s page.",
+			shorten(linkType, 80), strings.Join(slices.Sorted(maps.Keys(links)), ", ")))
+		return
+	}
+	best := targets[0]
+	for _, t := range targets {
+		if t.Type == wanted(r) {
+			best = t
+			break
+		}
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Cache-Control", "no-cache")
+	http.Redirect(w, r, best.Href, http.StatusTemporaryRedirect)
 }

@@ -23,6 +23,7 @@ type chart struct {
 	Land, Borders, Route string // paths
 	Pins                 []pin
 	Width, Height        float64
+	Several              bool // more places than one
 }
 
 // A pin marks one place, or several that lie close together.
@@ -50,7 +51,7 @@ func drawChart(places []*place, ways map[string][]int) *chart {
 		return nil
 	}
 	v := viewOf(at)
-	c := &chart{Width: mapWidth, Height: mapHeight}
+	c := &chart{Width: mapWidth, Height: mapHeight, Several: len(at) > 1}
 	var coast, border path
 	o := land()
 	for _, shift := range []float64{-360, 0, 360} {
@@ -138,7 +139,7 @@ func (v view) project(s spot) xy {
 // pins puts a numbered pin at each place; those that would cover each other
 // share one.
 func pins(v view, places []*place) (list []pin) {
-	const near = 26.0
+	const near = 34.0 // the pins are drawn larger on a phone
 	for _, p := range places {
 		if p.At == nil {
 			continue
@@ -150,6 +151,7 @@ func pins(v view, places []*place) (list []pin) {
 			if math.Hypot(list[i].X-at.x, list[i].Y-at.y) < near {
 				list[i].Label += "·" + label
 				list[i].Names += ", " + p.Name
+				list[i].X, list[i].Y = round((list[i].X+at.x)/2), round((list[i].Y+at.y)/2)
 				merged = true
 				break
 			}

@@ -26,7 +26,7 @@ func unit(code string) string {
 	if u, ok := units[code]; ok {
 		return u
 	}
-	return code
+	return shorten(code, 12)
 }
 
 // measure writes a value with its unit: 4,200 kg, −0.4 °C, 87 %.
@@ -72,6 +72,9 @@ type reading struct {
 	Mean, Last string
 }
 
+// maxReadings bounds the readings that one step shows.
+const maxReadings = 12
+
 // readings gives the reports of an event's sensors.
 func readings(v jcs.Value, offset *time.Location) (list []reading) {
 	for _, element := range items(v, "sensorElementList") {
@@ -97,7 +100,7 @@ func readings(v jcs.Value, offset *time.Location) (list []reading) {
 			if r.What == "" {
 				r.What = "Measured"
 			}
-			if r.Value != "" || r.Alarm {
+			if (r.Value != "" || r.Alarm) && len(list) < maxReadings {
 				list = append(list, r)
 			}
 		}
@@ -128,7 +131,7 @@ func wordsOf(r reading) string {
 func otherValue(report jcs.Value) string {
 	for _, name := range []string{"stringValue", "hexBinaryValue", "uriValue"} {
 		if s := text(report, name); s != "" {
-			return s
+			return shorten(s, maxValue)
 		}
 	}
 	if b, ok := report.Get("booleanValue"); ok && b.Kind() == jcs.Bool {

@@ -121,8 +121,10 @@ func kindOf(canonical string) (kind, mark string) {
 		return "Pallet or parcel", "…" + key.Value[max(0, len(key.Value)-5):]
 	case "414", "417":
 		return "Place", key.Value
-	case "8003", "8004", "8010":
-		return "Reusable crate or equipment", key.Value
+	case "8003":
+		return "Reusable crate or container", key.Value
+	case "8004":
+		return "Equipment", key.Value
 	case "253", "255", "401", "402":
 		return "Document or shipment", key.Value
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tallyroot/tallyroot/provenance/history"
 )
@@ -67,9 +69,11 @@ func quality(accept []string, offer string) float64 {
 // for.
 func (h *handler) resolve(w http.ResponseWriter, r *http.Request, canonical string) {
 	w.Header().Set("Vary", "Accept")
-	switch as := wanted(r); {
-	case r.URL.Query().Get("linkType") == "all" || r.URL.Query().Get("linkType") == "linkset" || as == typeLinkset:
+	switch as, linkType := wanted(r), r.URL.Query().Get("linkType"); {
+	case linkType == "all" || linkType == "linkset" || linkType == "" && as == typeLinkset:
 		h.linkset(w, r, canonical)
+	case linkType != "":
+		h.follow(w, r, canonical, linkType)
 	case as == typeJSON:
 		h.journeyJSON(w, r, canonical)
 	default:
@@ -84,6 +88,18 @@ func (h *handler) journeyJSON(w http.ResponseWriter, r *http.Request, canonical 
 		h.failed(w, r, err)
 		return
 	}
+	size := 0
+	for i := range histories {
+		for _, e := range histories[i].Entries {
+			size += jsonCost * (len(e.Entry) + 32*len(e.Proof))
+		}
+	}
+	give, ok := h.room.take(size)
+	if !ok {
+		h.busy(w, r)
+		return
+	}
+	defer give()
 	w.Header().Set("Content-Type", typeJSON)
 	w.Header().Set("Access-Control-Allow-Origin", "*") // as under /v1/: proofs are for everyone
 	h.send(w, r, history.AppendJourney(nil, histories, notFollowed))
@@ -117,10 +133,34 @@ func (h *handler) badIdentifier(w http.ResponseWriter, r *http.Request, err erro
 		h.problem(w, r, http.StatusBadRequest, "This is no identifier", err.Error())
 		return
 	}
-	h.page(w, r, http.StatusBadRequest, "problem", problemPage{
-		frame: h.frame("Not an identifier"), Heading: "This is no identifier that we can read", Text: err.Error(),
-		Example: h.publicURL + "/01/09506000134352/10/LOT-7", Given: r.URL.Query().Get("id"),
-	})
+	p := problemPage{
+		frame: h.frame("Not an identifier"), Heading: "This is no identifier that we can read", Text: sentence(err.Error()),
+		Example: h.publicURL + "/01/09506000134352/10/LOT-7", Given: shorten(r.URL.Query().Get("id"), 2*maxValue),
+	}
+	if strings.Contains(p.Text, "check digit") {
+		p.Heading = "A digit must be wrong"
+	}
+	if p.Given == "" && r.URL.Path != "/id" && r.URL.Path != "/qr" {
+		p.Given = shorten(strings.TrimPrefix(r.URL.EscapedPath(), h.base), 2*maxValue)
+	}
+	h.page(w, r, http.StatusBadRequest, "problem", p)
+}
+
+// sentence makes one of an error's text, which often begins with what it is
+// about, in quotation marks: the page shows that itself.
+func sentence(text string) string {
+	if strings.HasPrefix(text, `"`) {
+		if _, rest, ok := strings.Cut(text, `": `); ok {
+			text = rest
+		}
+	}
+	if first, size := utf8.DecodeRuneInString(text); size > 0 {
+		text = string(unicode.ToUpper(first)) + text[size:]
+	}
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return shorten(text, 4*maxValue)
 }
 
 // grpcCode is the code that google.rpc.Status has for an HTTP status.
@@ -132,6 +172,8 @@ func grpcCode(code int) int {
 		return 5
 	case http.StatusMethodNotAllowed:
 		return 12
+	case http.StatusServiceUnavailable:
+		return 14
 	}
 	return 13
 }

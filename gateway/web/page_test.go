@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
+	"github.com/tallyroot/tallyroot/gateway/web"
 	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/provenance/gs1"
 )
@@ -64,6 +67,7 @@ func TestNothingLogged(t *testing.T) {
 			t.Errorf("%s: %d", target, a.code)
 		}
 		a.holds(t, "Nothing logged yet", `<html lang="en">`)
+		a.body = strings.ReplaceAll(a.body, "autocomplete=", "")
 		a.lacks(t, "omplete")
 	}
 	s.get("/").holds(t, "Nothing logged yet")
@@ -99,7 +103,7 @@ func TestJourney(t *testing.T) {
 	a.holds(t, "Purée", "item 0007 of lot LOT-7", "Harvested", "4,200\u00a0kg", "Made from one ingredient", "Packed onto a pallet or into a case",
 		"Shipped", "52.50° N, 13.40° E", "Temperature recorded", "between \u22121.5\u00a0°C and 4.25\u00a0°C, 2\u00a0°C on average",
 		"Unpacked from a pallet or from a case", "1 March 2027", "1 March 2026", "01:30 UTC&#43;1", `datetime="2026-03-01T01:30:00&#43;01:00"`,
-		"Corner Shop", "<s>Inspected</s>", "Taken back", "it did not happen", fmt.Sprintf("/entry/%d", withdrawal), fmt.Sprintf(`id="e%d"`, index),
+		"Corner Shop", "<s><bdi>Inspected</bdi></s>", "Taken back", "it did not happen", fmt.Sprintf("/entry/%d", withdrawal), fmt.Sprintf(`id="e%d"`, index),
 		"quorum none", "on behalf of", "not on your device", "tallyroot verify", "that nothing was left out", "checkpoint of", "Upper Field",
 		`<svg class="map"`, `class="pin"`)
 	a.lacks(t, "omplete", "Destroyed", "Sold", "could not be proved", fmt.Sprintf(`id="e%d"`, withdrawal))
@@ -107,7 +111,7 @@ func TestJourney(t *testing.T) {
 		t.Errorf("the page has %d steps", n)
 	}
 	// The lot's own page tells what happened to its items.
-	s.get(path(lot)).holds(t, "Sold (some of it)", "some of its items", "this batch")
+	s.get(path(lot)).holds(t, "Sold</bdi> (some of it)", "some of its items", "this batch")
 	// The pallet's page begins with the packing, and ends with itself.
 	s.get(path(sscc)).holds(t, "Loaded with goods", "Goods taken off", "Destroyed")
 	// The fruit's page ends with what became of it.
@@ -128,10 +132,167 @@ func TestManySteps(t *testing.T) {
 		}
 	}
 	a := s.get(path(item))
-	a.holds(t, "newest 1000 steps", "100 older ones are left out", "urn:place:1", `id="place-1"`)
+	a.holds(t, "newest 300 steps", "800 older ones are left out", `href="/v1/journey?id=`, "urn:place:1", `id="place-1"`,
+		`id="e`+strconv.FormatUint(s.newest(), 10)+`"`)
 	a.lacks(t, `<svg class="map"`)
-	if n := strings.Count(a.body, `<li class="step`); n != 1000 {
+	if n := strings.Count(a.body, `<li class="step`); n != 300 {
 		t.Errorf("the page has %d steps", n)
+	}
+}
+
+// TestLargePage: a page that would be larger than a page may be has fewer steps.
+func TestLargePage(t *testing.T) {
+	s := open(t)
+	s.log(s.farm, map[string]any{"type": "tallyroot:Product", "identifier": gtin, "name": strings.Repeat(`"`, 256)})
+	var list []string
+	for i := range 12 {
+		list = append(list, fmt.Sprintf("%q", gtin+"/21/"+strconv.Itoa(i)))
+	}
+	subs := make([]provenance.Submission, 310)
+	for i := range subs {
+		subs[i].Body = fmt.Appendf(nil, `{"type":"ObjectEvent","action":"OBSERVE","eventTime":"2026-01-01T00:00:00Z","eventTimeZoneOffset":"+00:00","eventID":"urn:x:%d","epcList":[%q,%s],"bizStep":"storing"}`, i, item, strings.Join(list, ","))
+	}
+	for i, r := range s.service.LogBatch(t.Context(), s.farm, subs) {
+		if r.Err != nil {
+			t.Fatalf("%d: %v", i, r.Err)
+		}
+	}
+	a := s.get(path(item))
+	if n := strings.Count(a.body, `<li class="step`); a.code != 200 || len(a.body) > 3<<20 || n != 75 {
+		t.Errorf("%d: %d bytes, %d steps", a.code, len(a.body), n)
+	}
+	a.holds(t, "newest 75 steps", "235 older ones are left out")
+
+	// Beyond what all large pages may hold together, people wait.
+	web.Fill(s.pages)
+	for _, accept := range []string{"text/html", "application/json"} {
+		a := s.get(path(item), "Accept", accept)
+		if a.code != 503 || a.header.Get("Retry-After") != "2" || !strings.HasPrefix(a.header.Get("Content-Type"), accept) {
+			t.Errorf("without room: %d, %v", a.code, a.header)
+		}
+		a.holds(t, "Try this one again")
+	}
+	if a := s.get(path(other)); a.code != 200 {
+		t.Errorf("a small page without room: %d", a.code)
+	}
+}
+
+// TestTooLong: of a history that is too long to read, the newest is not known.
+func TestTooLong(t *testing.T) {
+	s := open(t)
+	note := strings.Repeat("x", 60_000)
+	subs := make([]provenance.Submission, provenance.MaxJourneyBytes/len(note)+1)
+	for i := range subs {
+		subs[i].Body = fmt.Appendf(nil, `{"@context":["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",{"x":"https://example.org/x/"}],"type":"ObjectEvent","action":"OBSERVE","eventTime":"2026-01-01T00:00:00Z","eventTimeZoneOffset":"+00:00","eventID":"urn:x:%d","epcList":[%q],"bizStep":"storing","x:note":%q}`, i, item, note)
+	}
+	for i, r := range s.service.LogBatch(t.Context(), s.farm, subs) {
+		if r.Err != nil {
+			t.Fatalf("%d: %v", i, r.Err)
+		}
+	}
+	a := s.get(path(item))
+	a.holds(t, "More was reported", `/v1/history?id=`)
+	a.lacks(t, "Last seen", note[:1000])
+	if len(a.body) > 1<<20 {
+		t.Errorf("the page has %d bytes", len(a.body))
+	}
+}
+
+// TestHidden logs what nobody sees, and what turns text around, everywhere that
+// text can stand.
+func TestHidden(t *testing.T) {
+	s := open(t)
+	const bad = "a\u202eb\u2066c\u200bd\u2028e\ufefff\u00adg\U000e0041i"
+	const shown = "a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffdg\ufffdi"
+	s.log(s.farm, map[string]any{"type": "tallyroot:Product", "identifier": gtin, "name": "Name " + bad, "brand": "می\u200cخواهم 👩\u200d🌾", "description": "About " + bad})
+	s.log(s.farm, map[string]any{"type": "tallyroot:Place", "identifier": field, "name": "Field " + bad, "address": "Way " + bad})
+	index := s.log(s.farm, map[string]any{
+		"@context": []any{"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld", map[string]any{"x": "https://example.org/x/"}},
+		"epcList":  []any{item}, "readPoint": map[string]any{"id": field}, "x:note": bad + "\u0085",
+		"sensorElementList": []any{map[string]any{"sensorReport": []any{map[string]any{"type": "Temperature", "stringValue": "Warm " + bad}}}},
+	})
+	entry := fmt.Sprintf("/entry/%d", index)
+	for _, target := range []string{path(item), path(field), "/", entry, "/id?id=" + url.QueryEscape(bad)} {
+		a := s.get(target)
+		for _, r := range a.body {
+			if r != '\n' && r != '\t' && r != 0x200c && r != 0x200d && (unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Cf, unicode.Zl, unicode.Zp)) {
+				t.Errorf("%s holds %U", target, r)
+			}
+		}
+	}
+	s.get(path(item)).holds(t, "<bdi>Name "+shown, "<bdi>Field "+shown, "<bdi>Way "+shown, "<bdi>Warm "+shown, "<dd><bdi>"+shown+"\ufffd", "<bdi>می\u200cخواهم 👩\u200d🌾</bdi>", "<bdi>Green &lt;i&gt;")
+	s.get(entry).holds(t, `&#34;a\u202eb\u2066c\u200bd\u2028e\ufefff\u00adg\udb40\udc41i\u0085&#34;`)
+	if e, err := s.service.EventAt(t.Context(), index); err != nil || s.get(entry+".entry").body != string(e.Entry) || !strings.Contains(string(e.Entry), bad+"\u0085") {
+		t.Errorf("the file is not the entry as it stands in the log (%v)", err)
+	}
+}
+
+// TestPlace is the page of a place, with what its sensors said.
+func TestPlace(t *testing.T) {
+	s := open(t)
+	s.get(path(field)).holds(t, "GLN 9506000134314", "Nothing logged yet")
+	s.log(s.farm, map[string]any{"type": "tallyroot:Place", "identifier": field, "name": "Upper Field", "address": "Hill 1, Town, Land", "latitude": 51.5, "longitude": -0.1})
+	s.get(path(field)).holds(t, "<h1><bdi>Upper Field</bdi></h1>", "GLN 9506000134314", "Hill 1, Town, Land", "51.50° N, 0.10° W", "Where it is", `<svg class="map"`, "as <bdi>Green", "Nothing logged yet")
+	warm := map[string]any{"bizStep": "sensor_reporting", "readPoint": map[string]any{"id": field}, "eventID": "urn:uuid:22222222-1111-4111-8111-111111111111",
+		"sensorElementList": []any{map[string]any{"sensorReport": []any{map[string]any{"type": "Temperature", "value": 41.5, "uom": "CEL"}}}}}
+	s.log(s.farm, warm)
+	warm["errorDeclaration"] = map[string]any{"declarationTime": "2026-03-02T00:00:00Z", "reason": "did_not_occur"}
+	s.log(s.farm, warm)
+	delete(warm, "errorDeclaration")
+	warm["eventID"] = "urn:uuid:33333333-1111-4111-8111-111111111111"
+	s.log(s.shop, warm)
+	s.log(s.farm, map[string]any{"epcList": []any{item}, "bizStep": "storing", "readPoint": map[string]any{"id": field}}) // an object's
+	a := s.get(path(field))
+	a.holds(t, "What was reported here", "Temperature recorded", "41.5\u00a0°C", "Corner Shop", "Taken back", "Last reported", `class="pin"`, "--kind place", "quorum none", "not on your device")
+	a.lacks(t, "Nothing logged yet", "omplete", "Stored", "some of it", "Where it has been")
+	if n := strings.Count(a.body, `<li class="step`); n != 2 {
+		t.Errorf("the page has %d steps", n)
+	}
+	if j := s.get(path(field), "Accept", "application/json"); !strings.Contains(j.body, `"kind":"place"`) {
+		t.Error("the journey has no history of the place")
+	}
+	if j := s.get(path(item), "Accept", "application/json"); strings.Contains(j.body, `"kind":"place"`) {
+		t.Error("an item's journey has the history of a place")
+	}
+	s.get(path(item)).holds(t, `<a href="`+path(field)+`"><bdi>Upper Field</bdi></a>`)
+	s.get("/id?id="+url.QueryEscape("geo:52.5,13.4")).holds(t, "52.50° N, 13.40° E", `<svg class="map"`)
+}
+
+// TestLinkTypes follows the links of the linkset, one by one.
+func TestLinkTypes(t *testing.T) {
+	s := open(t)
+	page := publicURL + path(item)
+	journey := publicURL + "/v1/journey?id=" + url.QueryEscape(item)
+	for _, c := range []struct {
+		linkType, accept string
+		code             int
+		want             string
+	}{
+		{"gs1:pip", "*/*", 307, page},
+		{"pip", "application/linkset+json", 307, page},
+		{"https://ref.gs1.org/voc/pip", "text/html", 307, page},
+		{"https://gs1.org/voc/defaultLink", "text/html", 307, page},
+		{"gs1:traceability", "text/html", 307, page},
+		{"gs1:traceability", "application/json", 307, journey},
+		{"gs1:epcis", "text/html", 307, publicURL + "/v1/history?id=" + url.QueryEscape(item)},
+		{"gs1:verificationService", "", 307, publicURL + "/log/checkpoint"},
+		{"gs1:recipeInfo", "text/html", 404, "linkType=linkset"},
+		{"gs1:gs1:pip", "text/html", 404, "traceability"},
+		{"<script>", "text/html", 404, "&lt;script&gt;"},
+		{"gs1:recipeInfo", "application/json", 404, "traceability"},
+	} {
+		a := s.get(path(item)+"?linkType="+url.QueryEscape(c.linkType), "Accept", c.accept)
+		if a.code != c.code {
+			t.Errorf("%s: %d, want %d", c.linkType, a.code, c.code)
+		}
+		if c.code == 404 {
+			a.holds(t, c.want)
+		} else if have := a.header.Get("Location"); have != c.want {
+			t.Errorf("%s, Accept %q: %s, want %s", c.linkType, c.accept, have, c.want)
+		}
+	}
+	if a := s.get(path(item) + "?linkType="); a.code != 200 {
+		t.Errorf("an empty link type: %d", a.code)
 	}
 }
 
@@ -152,6 +313,7 @@ func TestNegotiation(t *testing.T) {
 		{path(item), "image/png", "text/html"},
 		{path(item), ";;;,,", "text/html"},
 		{path(item) + "?linkType=all", "text/html", "application/linkset+json"},
+		{path(item) + "?linkType=linkset", "*/*", "application/linkset+json"},
 		{path(item) + "?linkType=all", "application/json", "application/linkset+json"},
 		{path(item) + "?17=261231", "*/*", "text/html"},
 		{"/id?id=urn:uuid:1", "application/json", "application/json"},
@@ -306,5 +468,11 @@ func TestFiles(t *testing.T) {
 		t.Error("the file is not the entry")
 	}
 	s.get("/entry/0").holds(t, "first entry", "the operator of this service")
-	s.get(fmt.Sprintf("/entry/%d", index)).holds(t, "Stored, 1 March 2026", "farm", "tallyroot verify")
+	s.get(fmt.Sprintf("/entry/%d", index)).holds(t, "Stored, 1 March 2026", "farm", "tallyroot verify", "checked on your device", "quorum none")
+	for _, target := range []string{"/", "/entry/0", path(item), path(gtin), path(field)} {
+		a := s.get(target)
+		a.holds(t, "device", "quorum none")
+		a.body = strings.ReplaceAll(a.body, "autocomplete=", "")
+		a.lacks(t, "omplete")
+	}
 }

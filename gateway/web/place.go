@@ -15,6 +15,7 @@ type place struct {
 	Name     string
 	Address  string
 	Locality string // the end of the address: town and country
+	Href     string // its own page
 	At       *spot
 	SaidBy   string
 	Index    uint64 // of the statement
@@ -24,6 +25,9 @@ type place struct {
 // (RFC 5870), by what that says itself.
 func (t *teller) newPlace(canonical string) *place {
 	p := &place{Anchor: "place-" + strconv.Itoa(len(t.places)+1)}
+	if _, err := gs1.Canonical(canonical); err == nil {
+		p.Href = t.h.path(canonical)
+	}
 	if s := t.names.place(canonical); s != nil {
 		p.Name, p.Address, p.SaidBy, p.Index = s.Statement.Name, s.Statement.Address, t.participant(s.Participant), s.Index
 		if parts := strings.Split(p.Address, ","); len(parts) > 1 {
@@ -39,8 +43,12 @@ func (t *teller) newPlace(canonical string) *place {
 		p.Name = coordinates(at)
 		return p
 	}
+	if strings.HasPrefix(canonical, gs1.Stem+"/414/") {
+		p.Name = "GLN " + strings.TrimPrefix(canonical, gs1.Stem+"/414/")
+		return p
+	}
 	if kind, mark := kindOf(canonical); kind != "" {
-		p.Name = "a place without a name (" + strings.ToLower(kind) + " " + mark + ")"
+		p.Name = "A place without a name (" + strings.ToLower(kind) + " " + mark + ")"
 		return p
 	}
 	p.Name = shorten(canonical, 60)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,7 +31,8 @@ type productPage struct {
 	DescribedBy       string // who says all that
 	DescribedAt       uint64 // in which entry
 	Picture           *picture
-	Known             bool // somebody has described it or logged something
+	IsPlace           bool
+	Coordinates       string // of a place
 
 	Warnings []string // what a shopper must know first
 	From     []string // where it begins
@@ -42,7 +44,8 @@ type productPage struct {
 	Places      []*place
 	Chart       *chart
 	NotFollowed []thing
-	Cut         int // steps that are not shown
+	Cut         int  // steps that are not shown
+	TooLong     bool // more was reported than could be read
 
 	Steps, Organisations     int
 	Size                     uint64
@@ -67,29 +70,61 @@ type group struct {
 	Steps []*step
 }
 
+// maxSteps bounds the steps of one chapter: its newest.
+const maxSteps = 300
+
+// product answers with the page of one thing. One that is too large is made
+// again with fewer steps.
 func (h *handler) product(w http.ResponseWriter, r *http.Request, canonical string) {
 	journey, err := h.service.Journey(r.Context(), canonical)
 	if err != nil {
 		h.failed(w, r, err)
 		return
 	}
-	p, err := h.productPage(h.names(r.Context()), journey)
+	size := 0
+	for _, s := range journey.Steps {
+		size += len(s.Bytes)
+	}
+	if size > smallAnswer {
+		size += maxPage
+	}
+	give, ok := h.room.take(size)
+	if !ok {
+		h.busy(w, r)
+		return
+	}
+	defer give()
+	var body []byte
+	for most := maxSteps; most > 0; most /= 4 {
+		var p *productPage
+		if p, err = h.productPage(h.names(r.Context()), journey, most); err == nil {
+			body, err = h.render("product", p)
+		}
+		if !errors.Is(err, errTooLarge) {
+			break
+		}
+	}
 	if err != nil {
 		h.failed(w, r, err)
 		return
 	}
-	h.page(w, r, http.StatusOK, "product", p)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	h.send(w, r, body)
 }
 
-func (h *handler) productPage(n *names, journey *provenance.Journey) (*productPage, error) {
+// productPage tells a journey, with at most so many steps in each chapter.
+func (h *handler) productPage(n *names, journey *provenance.Journey, most int) (*productPage, error) {
 	kind, mark := kindOf(journey.ID)
 	p := &productPage{
 		ID: journey.ID, Name: kind, Mark: mark, Size: journey.Size, LogKey: h.service.LogKey(),
 		Address:   strings.TrimPrefix(strings.TrimPrefix(h.public(journey.ID), "https://"), "http://"),
 		PublicURL: h.publicURL, IDArg: shellQuote(journey.ID),
 	}
-	if p.Name == "" {
+	switch {
+	case p.Name == "":
 		p.Name = shorten(journey.ID, 80)
+	case isUnit(journey.ID):
+		p.Mark = "SSCC " + strings.TrimPrefix(journey.ID, gs1.Stem+"/00/")
 	}
 	described := n.product(journey.ID)
 	if described != nil {
@@ -102,15 +137,18 @@ func (h *handler) productPage(n *names, journey *provenance.Journey) (*productPa
 				p.Picture.Host = u.Host
 			}
 		}
-	} else if place := n.place(journey.ID); place != nil {
-		p.Name, p.Description = place.Statement.Name, place.Statement.Address
-		p.DescribedBy, p.DescribedAt = n.participant(place.Participant), place.Index
 	}
-	t := &teller{names: n, journey: journey, page: p, check: h.checker(journey)}
-	t.tell()
-	p.Known = described != nil || len(journey.Steps) > 0
+	t := &teller{names: n, journey: journey, page: p, check: h.checker(journey), byPlace: map[string]*place{}, who: map[string]bool{}}
+	if described == nil {
+		t.describePlace()
+	}
+	t.tell(most)
 	for _, id := range journey.NotFollowed {
-		p.NotFollowed = append(p.NotFollowed, n.thing(id))
+		if id == gs1.Identifiers(journey.ID)[0] { // only its beginning was read
+			p.Now, p.TooLong = nil, true
+		} else if len(p.NotFollowed) < maxNotFollowed {
+			p.NotFollowed = append(p.NotFollowed, n.thing(id))
+		}
 	}
 	p.frame = h.frame(p.Name)
 	return p, n.err
@@ -124,8 +162,12 @@ func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// maxSteps bounds the steps of one page.
-const maxSteps = 1000
+// maxNotFollowed bounds how many things are named at which a journey stops, and
+// maxFrom the places where it begins.
+const (
+	maxNotFollowed = 100
+	maxFrom        = 6
+)
 
 // A teller makes the page's story of a journey.
 type teller struct {
@@ -138,22 +180,66 @@ type teller struct {
 	who     map[string]bool
 }
 
-func (t *teller) tell() {
-	t.byPlace, t.who = map[string]*place{}, map[string]bool{}
+// A part is the chapter to which a step belongs.
+type part int
+
+const (
+	before part = iota // the ingredients'
+	itself
+	after // what became of it
+	parts
+)
+
+func partOf(role provenance.Role) part {
+	switch role {
+	case provenance.Ingredient:
+		return before
+	case provenance.Use:
+		return after
+	}
+	return itself
+}
+
+// shown gives the steps that stand on the page, the newest most of each chapter,
+// and counts the others. A declaration stands beside the event that it takes
+// back; one without effect is a step of its own.
+func (t *teller) shown(most int) []provenance.Step {
+	beside := map[uint64]bool{}
+	for _, s := range t.journey.Steps {
+		if s.Withdrawn != nil {
+			beside[s.Withdrawn.Index] = true
+		}
+	}
+	var steps []provenance.Step
+	var have [parts]int
+	for _, s := range slices.Backward(t.journey.Steps) {
+		if s.Declaration && beside[s.Index] {
+			continue
+		}
+		if have[partOf(s.Role)]++; have[partOf(s.Role)] > most {
+			t.page.Cut++
+			continue
+		}
+		steps = append(steps, s)
+	}
+	slices.Reverse(steps)
+	return steps
+}
+
+// tell tells the journey. What a shopper must know is looked for in all of it.
+func (t *teller) tell(most int) {
 	var own, uses []*step
 	ingredients := map[string]*group{}
 	var order []string
 	ways := map[string][]int{}
-	last := map[provenance.Role]*step{}
-	steps := t.journey.Steps
-	if t.page.Cut = max(0, len(steps)-maxSteps); t.page.Cut > 0 {
-		steps = steps[t.page.Cut:]
-	}
-	carried := carriedBy(steps)
-	for _, s := range steps {
-		if s.Declaration && t.shownAsWithdrawal(s) {
-			continue
+	roles := map[string]bool{}
+	for _, s := range t.journey.Steps {
+		if s.HasEffect() {
+			t.notice(s)
 		}
+	}
+	carried := carriedBy(t.journey.Steps)
+	for _, s := range t.shown(most) {
 		v := t.step(s)
 		t.count(s, v)
 		switch s.Role {
@@ -174,10 +260,11 @@ func (t *teller) tell() {
 			uses = append(uses, v)
 		default:
 			own = append(own, v)
+			roles[v.Role] = true
 		}
 		if s.HasEffect() {
-			if s.Role != provenance.Ingredient && s.Role != provenance.Use {
-				last[provenance.Self] = v
+			if partOf(s.Role) == itself {
+				t.page.Now = v
 			}
 			t.origin(s, v)
 			for _, p := range []*place{v.Place, v.To} {
@@ -185,10 +272,15 @@ func (t *teller) tell() {
 					ways[s.Via] = append(ways[s.Via], p.Number-1)
 				}
 			}
-			t.notice(s)
 		}
 	}
-	t.page.Now = last[provenance.Self]
+	if len(roles) == 1 { // nothing to tell apart
+		for _, v := range own {
+			if v.RoleClass == provenance.Self.String() {
+				v.Role = ""
+			}
+		}
+	}
 	t.page.Organisations = len(t.who)
 	t.page.Places = t.places
 	t.page.Chart = drawChart(t.places, ways)
@@ -204,12 +296,18 @@ func (t *teller) tell() {
 		if len(order) > 0 {
 			heading = "Then, its own journey"
 		}
+		if t.page.IsPlace {
+			heading = "What was reported here"
+		}
 		t.page.Chapters = append(t.page.Chapters, chapter{Heading: heading, Groups: []group{{Steps: own}}})
 	}
 	if len(uses) > 0 {
 		t.page.Chapters = append(t.page.Chapters, chapter{Heading: "What became of it", Groups: []group{{Steps: uses}}})
 	}
 }
+
+// maxCarried is how many units may stand on one another.
+const maxCarried = 16
 
 // carriedBy gives, for each unit in which ingredients travelled, the first of
 // these: the unit's steps are told as that ingredient's.
@@ -228,7 +326,7 @@ func carriedBy(steps []provenance.Step) map[string]string {
 	}
 	// A case on a pallet: the pallet carries what the case carries.
 	for unit, thing := range carried {
-		for range len(carried) {
+		for range maxCarried {
 			next, ok := carried[thing]
 			if !ok {
 				break
@@ -238,14 +336,6 @@ func carriedBy(steps []provenance.Step) map[string]string {
 		carried[unit] = thing
 	}
 	return carried
-}
-
-// shownAsWithdrawal tells whether a declaration stands beside the event that it
-// takes back; one without effect is a step of its own.
-func (t *teller) shownAsWithdrawal(d provenance.Step) bool {
-	return slices.ContainsFunc(t.journey.Steps, func(s provenance.Step) bool {
-		return s.Withdrawn != nil && s.Withdrawn.Index == d.Index
-	})
 }
 
 func (t *teller) count(s provenance.Step, v *step) {
@@ -270,10 +360,33 @@ func (t *teller) count(s provenance.Step, v *step) {
 	}
 }
 
+// describePlace says what place the page is about, if it is one: the first on
+// its map.
+func (t *teller) describePlace() {
+	p := t.page
+	said := t.names.place(p.ID)
+	if _, ok := geo(p.ID); !ok && said == nil && !strings.HasPrefix(p.ID, gs1.Stem+"/414/") {
+		return
+	}
+	p.IsPlace = true
+	if strings.HasPrefix(p.ID, gs1.Stem+"/414/") {
+		p.Mark = "GLN " + p.Mark
+	}
+	at := t.placeOf(p.ID)
+	if said != nil {
+		p.Name, p.Brand, p.Description = said.Statement.Name, "Place", said.Statement.Address
+		p.DescribedBy, p.DescribedAt = t.participant(said.Participant), said.Index
+	}
+	p.IDArg += " --kind place"
+	if at.At != nil {
+		p.Coordinates = coordinates(*at.At)
+	}
+}
+
 // origin notes where the journey begins: the harvest or, without one, the first
 // place of each thing that was followed.
 func (t *teller) origin(s provenance.Step, v *step) {
-	if v.Place == nil || v.Title != "Harvested" && (len(t.page.From) > 0 || s.Index != t.journey.Steps[0].Index) {
+	if t.page.IsPlace || v.Place == nil || v.Title != "Harvested" && (len(t.page.From) > 0 || s.Index != t.journey.Steps[0].Index) {
 		return
 	}
 	name := v.Place.Name
@@ -283,7 +396,7 @@ func (t *teller) origin(s provenance.Step, v *step) {
 	if t.page.Begins = "Begins at"; v.Title == "Harvested" {
 		t.page.Begins = "Grown at"
 	}
-	if !slices.Contains(t.page.From, name) {
+	if !slices.Contains(t.page.From, name) && len(t.page.From) < maxFrom {
 		t.page.From = append(t.page.From, name)
 	}
 }

@@ -76,6 +76,20 @@ func (h *handler) checker(j *provenance.Journey) func(provenance.Step) error {
 	}
 }
 
+// checkReceipt checks an entry's receipt with the reader's own code.
+func (h *handler) checkReceipt(text []byte, leafHash [32]byte) error {
+	verifier, err := note.NewVerifier(h.service.LogKey())
+	if err != nil {
+		return err
+	}
+	r, err := receipt.Parse(text)
+	if err != nil {
+		return err
+	}
+	_, err = r.Verify(leafHash, func(signed []byte) (checkpoint.Checkpoint, error) { return checkpoint.Open(signed, verifier) })
+	return err
+}
+
 // step words one entry.
 func (t *teller) step(s provenance.Step) *step {
 	v := s.Entry.JSON
@@ -85,7 +99,7 @@ func (t *teller) step(s provenance.Step) *step {
 		Index: s.Index, Icon: d.Icon, Title: d.Title, Role: roleWords(s.Role, t.journey.ID, s.Via), RoleClass: s.Role.String(),
 		Declaration: s.Declaration, Duplicate: s.Duplicate,
 	}
-	if out.Partly = s.Role == provenance.Self && !named(v, t.journey.ID); out.Partly {
+	if out.Partly = !t.page.IsPlace && s.Role == provenance.Self && !named(v, t.journey.ID); out.Partly {
 		out.Role = "some of its items"
 	}
 	if s.Declaration {
@@ -104,7 +118,7 @@ func (t *teller) step(s provenance.Step) *step {
 	out.To = t.destination(v, out.Place)
 	out.Who, out.Signed, out.Managed = t.signers(s)
 	if s.Unauthenticated != nil {
-		out.Unauthenticated = s.Unauthenticated.Error()
+		out.Unauthenticated = shorten(s.Unauthenticated.Error(), 2*maxValue)
 	}
 	if err := t.check(s); err != nil {
 		out.NotProved = err.Error()

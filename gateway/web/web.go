@@ -15,6 +15,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -46,6 +47,7 @@ type handler struct {
 	assets    map[string]asset // by path
 	style     string           // the path of the style sheet
 	icon      string           // the path of the site's icon
+	room      room
 }
 
 // asset is a file that never changes under its path.
@@ -73,7 +75,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	h := &handler{
 		service: o.Service, publicURL: strings.TrimSuffix(o.PublicURL, "/"),
-		base: strings.TrimSuffix(u.EscapedPath(), "/"), logger: o.Logger, assets: map[string]asset{},
+		base: strings.TrimSuffix(u.EscapedPath(), "/"), logger: o.Logger, assets: map[string]asset{}, room: room{limit: maxHeld},
 	}
 	h.style = h.asset("css", "text/css; charset=utf-8", styleSheet)
 	h.icon = h.asset("svg", "image/svg+xml", siteIcon)
@@ -175,20 +177,32 @@ func (h *handler) file(w http.ResponseWriter, r *http.Request, path string) {
 
 // page writes a page. Whoever has it asks again each time whether it changed.
 func (h *handler) page(w http.ResponseWriter, r *http.Request, code int, name string, data any) {
-	var b bytes.Buffer
-	if err := h.templates.ExecuteTemplate(&b, name, data); err != nil {
-		h.logger.ErrorContext(r.Context(), "a page could not be made", "page", name, "error", err)
-		http.Error(w, "This page could not be made. Try it again in a moment.", http.StatusInternalServerError)
+	body, err := h.render(name, data)
+	if err != nil && code == http.StatusOK {
+		h.failed(w, r, err)
+		return
+	} else if err != nil {
+		h.logger.ErrorContext(r.Context(), "a page could not be made", "error", err)
+		http.Error(w, "This page could not be made.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if code != http.StatusOK {
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(code)
-		_, _ = w.Write(b.Bytes())
+		_, _ = w.Write(body)
 		return
 	}
-	h.send(w, r, b.Bytes())
+	h.send(w, r, body)
+}
+
+// render makes a page of at most maxPage bytes; errTooLarge when it has more.
+func (h *handler) render(name string, data any) ([]byte, error) {
+	b := plain{limit: maxPage}
+	if err := h.templates.ExecuteTemplate(&b, name, data); err != nil {
+		return nil, fmt.Errorf("the page %s: %w", name, err)
+	}
+	return b.Bytes(), nil
 }
 
 // send answers with what may change as the log grows.

@@ -106,6 +106,13 @@ func term(field, text string) string {
 	return text[strings.LastIndexAny(text, "/#:")+1:]
 }
 
+// maxTerm bounds the words that are made of a term, and maxValue a value, in
+// characters.
+const (
+	maxTerm  = 80
+	maxValue = 200
+)
+
 // readable makes words of a term: harvestEndDate, harvest_end_date and
 // harvest-end-date are all "Harvest end date".
 func readable(word string) string {
@@ -131,7 +138,7 @@ func readable(word string) string {
 	if r, n := utf8.DecodeRuneInString(text); n > 0 && r != utf8.RuneError {
 		text = string(unicode.ToUpper(r)) + text[n:]
 	}
-	return text
+	return shorten(text, maxTerm)
 }
 
 // An angle is how an event is looked at: what of it the reader came for.
