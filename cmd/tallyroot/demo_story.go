@@ -78,6 +78,7 @@ func demoEntries() ([]demoEntry, error) {
 	s.apples(demoApplesB, demoPalletB, 620, "2025-09-21", "2025-09-22")
 	s.inspections()
 	s.pears()
+	s.coldStore()
 	s.kitchen()
 	s.delivery()
 	s.shop()
@@ -251,6 +252,13 @@ func (s *storyteller) pears() {
 	})
 	s.receive("sundby", "2025-09-30T10:30:00", demoKitchen, demoPalletP)
 	s.load("sundby", "2025-09-30T10:50:00", demoKitchen, "DELETE", demoPalletP, on)
+}
+
+// coldStore is what the packhouse's sensors say of the room, and of no goods.
+func (s *storyteller) coldStore() {
+	s.event("two-shores", "2025-10-01T06:00:00", demoPackers, object{
+		"bizStep": "sensor_reporting", "sensorElementList": temperature("2025-09-15T08:00:00", "2025-10-01T06:00:00", 1.2, 3.9, 2.4),
+	})
 }
 
 func (s *storyteller) kitchen() {

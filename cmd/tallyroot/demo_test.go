@@ -327,6 +327,7 @@ func TestPagesInBrowser(t *testing.T) {
 	}
 	pages := map[string]string{
 		"product": r.Page, "lot": r.URL + "/01/09506000100340/10/PUR-1002", "landing": r.URL + "/", "entry": r.URL + "/entry/28",
+		"pallet": r.URL + "/00/095060000000003016", "place": r.URL + "/414/9520001000034", "docs": r.URL + "/docs",
 		"nothing": r.URL + "/01/09506000134352", "refused": r.URL + "/01/09506000134353",
 	}
 	for name, url := range pages {
