@@ -53,11 +53,73 @@ func TestFileLastCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	swap("d", "e", trillianlog.ErrLastCheckpointChanged)
-	if err := os.WriteFile(path, make([]byte, 4097), 0o600); err != nil {
+	// A text alone is taken, and followed by the next.
+	if err := os.WriteFile(path, []byte("by hand"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := last.Load(ctx); err == nil {
-		t.Fatal("4,097 bytes are taken for a checkpoint")
+	load("by hand")
+	swap("by hand", "f", nil)
+	load("f")
+	swap("f", "g", nil)
+	load("g")
+	for _, size := range []int{0, 3969, 8191, 8192, 8193, 1 << 20} {
+		if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := last.Load(ctx); err == nil {
+			t.Fatalf("%d zeros are taken for a checkpoint", size)
+		}
+	}
+	if err := last.Swap(ctx, nil, make([]byte, 3969)); err == nil {
+		t.Fatal("a text of 3,969 bytes was taken")
+	}
+}
+
+// A write that was cut off leaves the text before it, wherever it was cut; and
+// what is damaged is never taken for a text.
+func TestFileLastCheckpointCutOff(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "last")
+	last := trillianlog.FileLastCheckpoint(path)
+	texts := []string{"log.example\n1\none\n", "log.example\n2\nanother, longer\n", "log.example\n3\nthree\n", "log.example\n4\nfour\n"}
+	var old []byte
+	var before []byte
+	for i, text := range texts {
+		if err := last.Swap(t.Context(), old, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		after, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for cut := 0; i > 0 && cut < len(after); cut++ {
+			if cut > 0 && before[cut-1] == after[cut-1] {
+				continue // the same as the cut before
+			}
+			torn := append(append([]byte(nil), after[:cut]...), before[cut:]...)
+			name := filepath.Join(dir, "torn")
+			if err := os.WriteFile(name, torn, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := trillianlog.FileLastCheckpoint(name).Load(t.Context())
+			if err != nil || string(got) != texts[i-1] && string(got) != text {
+				t.Fatalf("swap %d cut at %d: %q, %v", i, cut, got, err)
+			}
+		}
+		old, before = []byte(text), after
+	}
+	for at := range 400 {
+		damaged := append([]byte(nil), before...)
+		damaged[at] ^= 1
+		damaged[at+4096] ^= 1
+		name := filepath.Join(dir, "damaged")
+		if err := os.WriteFile(name, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := trillianlog.FileLastCheckpoint(name).Load(t.Context())
+		if err == nil && string(got) != texts[2] && string(got) != texts[3] {
+			t.Fatalf("damaged at %d: %q", at, got)
+		}
 	}
 }
 

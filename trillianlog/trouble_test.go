@@ -2,6 +2,7 @@ package trillianlog_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func (e *errorLog) Handle(_ context.Context, r slog.Record) error {
 // What cannot be written now is written when it can be, and meanwhile the log
 // says what is wrong.
 func TestPublishingGoesOnWhenTheDiskDoes(t *testing.T) {
-	for _, obstacle := range []string{"log/tile/entries/000", "log/checkpoint.spare", "last-checkpoint.spare"} {
+	for _, obstacle := range []string{"log/tile/entries/000", "log/checkpoint.spare", "last-checkpoint.lock"} {
 		t.Run(obstacle, func(t *testing.T) {
 			w := newWorld(t)
 			said := newErrorLog()
@@ -43,7 +44,7 @@ func TestPublishingGoesOnWhenTheDiskDoes(t *testing.T) {
 				if err := os.WriteFile(path, nil, 0o600); err != nil {
 					t.Fatal(err)
 				}
-			} else if err := os.MkdirAll(filepath.Join(path, "in the way"), 0o700); err != nil {
+			} else if err := errors.Join(os.RemoveAll(path), os.MkdirAll(filepath.Join(path, "in the way"), 0o700)); err != nil {
 				t.Fatal(err)
 			}
 			ticket := add(t, l, leaf("a", "text"))

@@ -281,7 +281,7 @@ func TestALastCheckpointThatIsNotOursIsRefused(t *testing.T) {
 	l := w.open(nil)
 	w.log(l, "before", 7)
 	w.close(l)
-	good, err := os.ReadFile(w.path("last-checkpoint"))
+	good, err := trillianlog.FileLastCheckpoint(w.path("last-checkpoint")).Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestASecondPublisherStops(t *testing.T) {
 	w := newWorld(t)
 	l := w.open(nil)
 	w.log(l, "before", 3)
-	text, err := os.ReadFile(w.path("last-checkpoint"))
+	text, err := trillianlog.FileLastCheckpoint(w.path("last-checkpoint")).Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
