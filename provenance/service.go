@@ -51,7 +51,7 @@ type Config struct {
 	// last-checkpoint in Dir. It must not be restored together with the rest.
 	LastCheckpoint string
 	// MinFree is the free disk space in bytes below which nothing is taken;
-	// 0 means DefaultMinFree.
+	// 0 means DefaultMinFree, or a tenth of a smaller file system.
 	MinFree uint64
 	// MaxQueue bounds the leaves that wait for an index; 0 means the log's own
 	// default.
@@ -104,9 +104,6 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.MinFree == 0 {
-		c.MinFree = DefaultMinFree
 	}
 	if c.LastCheckpoint == "" {
 		c.LastCheckpoint = filepath.Join(c.Dir, "last-checkpoint")

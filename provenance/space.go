@@ -9,7 +9,8 @@ import (
 )
 
 // freeSpace gives the check that the log makes before each batch: an error when
-// less than least bytes are free for this process where dir lies. Stopping early
+// less than least bytes (0: see Config.MinFree) are free for this process where
+// dir lies. Stopping early
 // keeps every writer below, Trillian's store first, from meeting a full disk in
 // the middle of a write.
 func freeSpace(dir string, least uint64) func() error {
@@ -17,6 +18,10 @@ func freeSpace(dir string, least uint64) func() error {
 		var fs unix.Statfs_t
 		if err := unix.Statfs(dir, &fs); err != nil {
 			return fmt.Errorf("look for free space in %s: %w", dir, err)
+		}
+		least := least
+		if least == 0 {
+			least = min(DefaultMinFree, fs.Blocks*uint64(fs.Bsize)/10)
 		}
 		if free := fs.Bavail * uint64(fs.Bsize); free < least {
 			return fmt.Errorf("%d MiB are free in %s and %d MiB must stay free: make room, and writing goes on by itself", free>>20, dir, least>>20)

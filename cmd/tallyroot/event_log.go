@@ -208,8 +208,12 @@ func (s *sender) settle(ctx context.Context) ([]client.Result, error) {
 		var again []int
 		for n, i := range ask {
 			results[i] = answers[n]
-			if answers[n].Status == http.StatusAccepted {
+			switch answers[n].Status {
+			case http.StatusAccepted:
 				again = append(again, i)
+			case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+				// Not the event's fault: to go on would only refuse all the rest.
+				return nil, fmt.Errorf("the service takes no more events now: %s", answers[n].Error.Message)
 			}
 		}
 		ask = again

@@ -41,7 +41,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "tls-cert", Usage: "the certificate's `FILE`, PEM; without it connections are plain text", TakesFile: true},
 			&cli.StringFlag{Name: "tls-key", Usage: "the certificate's private key's `FILE`, PEM", TakesFile: true},
 			&cli.Float64Flag{Name: "rate-limit", Usage: "take so many requests a second, `N`, from one client address; 0 is no limit", Value: 500},
-			&cli.Uint64Flag{Name: "min-free", Usage: "take nothing when the disk has fewer free `MIB` than this", Value: provenance.DefaultMinFree >> 20},
+			&cli.Uint64Flag{Name: "min-free", Usage: "take nothing when the disk has fewer free `MIB` than this; by default 256, or a tenth of a smaller disk"},
 			&cli.DurationFlag{Name: "read-timeout", Usage: "end a request whose body takes longer than `DURATION`", Value: 0, DefaultText: "1m"},
 			&cli.DurationFlag{Name: "write-timeout", Usage: "end a request whose answer takes longer than `DURATION`", Value: 0, DefaultText: "2m30s"},
 			&cli.DurationFlag{Name: "drain-timeout", Usage: "at the end, wait for requests under way at most `DURATION`", Value: 0, DefaultText: "15s"},
@@ -121,7 +121,9 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	config.MinFree = max(c.Uint64("min-free")<<20, 1)
+	if c.IsSet("min-free") {
+		config.MinFree = max(c.Uint64("min-free")<<20, 1)
+	}
 	config.Logger = newLogger(c)
 	rate := c.Float64("rate-limit")
 	if rate == 0 {

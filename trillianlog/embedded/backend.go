@@ -22,8 +22,10 @@ import (
 )
 
 const (
-	// DefaultMinFree is Options.MinFree where it is not set.
+	// DefaultMinFree is Options.MinFree where it is not set, on all but small
+	// file systems: of those a part, one in smallDisk, is kept.
 	DefaultMinFree = 32 << 20
+	smallDisk      = 20
 	// DefaultCacheBytes is Options.CacheBytes where it is not set.
 	DefaultCacheBytes = 32 << 20
 
@@ -43,7 +45,7 @@ type Options struct {
 	// Logger is told what goes wrong with the disk. nil: slog.Default().
 	Logger *slog.Logger
 	// MinFree is how many bytes the file system must have free for an append
-	// to be taken. 0: DefaultMinFree.
+	// to be taken. 0: DefaultMinFree, or less on a small file system.
 	MinFree uint64
 	// CacheBytes is the size of Pebble's block cache. 0: DefaultCacheBytes.
 	CacheBytes int64
@@ -73,9 +75,6 @@ var _ trillianlog.Backend = (*Backend)(nil)
 func Open(ctx context.Context, dir string, opts Options) (*Backend, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
-	}
-	if opts.MinFree == 0 {
-		opts.MinFree = DefaultMinFree
 	}
 	if opts.CacheBytes == 0 {
 		opts.CacheBytes = DefaultCacheBytes

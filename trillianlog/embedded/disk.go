@@ -196,12 +196,19 @@ func (d *disk) commit(b *pebble.Batch) error {
 // room refuses while there is too little space to write safely.
 func (d *disk) room() error {
 	use, err := d.fs.GetDiskUsage(d.dir)
-	if err != nil || use.AvailBytes >= d.minFree {
+	if err != nil {
+		return nil
+	}
+	least := d.minFree
+	if least == 0 {
+		least = min(DefaultMinFree, use.TotalBytes/smallDisk)
+	}
+	if use.AvailBytes >= least {
 		return nil
 	}
 	return refuse(ErrNoSpace, codes.ResourceExhausted, nil,
 		"%s has %d MiB left and keeps %d MiB in reserve; nothing was written, make room and try again",
-		d.dir, use.AvailBytes>>20, d.minFree>>20)
+		d.dir, use.AvailBytes>>20, least>>20)
 }
 
 // waitForRoom is called when a write finds no space; no other write starts
