@@ -1,0 +1,137 @@
+package projection_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/jcs"
+	"github.com/tallyroot/tallyroot/provenance/participant"
+	"github.com/tallyroot/tallyroot/provenance/projection"
+)
+
+const origin = "log.example/test"
+
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)              {}
+func (quiet) Errorf(string, ...any)             {}
+func (quiet) Fatalf(format string, args ...any) { panic(format) }
+
+func open(t *testing.T, dir string) *projection.Projection {
+	t.Helper()
+	p, err := projection.Open(dir, quiet{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// leaves are a Genesis, a participant, and n events about three things in turn.
+func leaves(t *testing.T, n int) [][]byte {
+	t.Helper()
+	key := func(name string) *entry.Key {
+		k, err := entry.NewKey(rand.Reader, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	operator, farm := key(entry.OperatorKeyName(origin)), key(entry.KeyName(origin, entry.RoleManaged, "farm"))
+	sign := func(by string, v jcs.Value, k *entry.Key) []byte {
+		b, err := entry.Sign(origin, []string{by}, v.Canonical(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	all := [][]byte{
+		sign(entry.Operator, participant.Genesis{
+			Origin: origin, LogKey: key(origin).Verifier().String(), IndexKey: key(participant.IndexOrigin(origin)).Verifier().String(),
+			OperatorKey: operator.Verifier().String(), KeysVersion: historyindex.Version,
+		}.JSON(), operator),
+		sign(entry.Operator, participant.Statement{
+			ID: "farm", Number: 1, Name: "Farm", ManagedKeys: []string{farm.Verifier().String()}, State: participant.Active,
+		}.JSON(), operator),
+	}
+	for i := range n {
+		v, err := jcs.Parse(fmt.Appendf(nil, `{"type":"ObjectEvent","eventID":"urn:event:%d","epcList":["urn:thing:%d"]}`, i/2, i%3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, sign("farm", v, farm))
+	}
+	return all
+}
+
+func thing(i int) historyindex.Key {
+	return historyindex.Key{Kind: historyindex.Object, Identifier: fmt.Sprint("urn:thing:", i)}
+}
+
+func check(t *testing.T, p *projection.Projection, n int) {
+	t.Helper()
+	if p.Next() != uint64(n+2) {
+		t.Fatalf("next is %d, want %d", p.Next(), n+2)
+	}
+	for k := range 3 {
+		var want []uint64
+		for i := k; i < n; i += 3 {
+			want = append(want, uint64(i+2))
+		}
+		got, err := p.Positions(thing(k), 1<<62)
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("thing %d: %v, %v; want %v", k, got, err, want)
+		}
+	}
+	if info, ok := p.State().Latest().Participant("farm"); !ok || info.Index != 1 {
+		t.Errorf("the farm is %+v, %v", info, ok)
+	}
+}
+
+func TestApply(t *testing.T) {
+	dir := t.TempDir()
+	p := open(t, dir)
+	all := leaves(t, 30)
+	// In runs that overlap, as after a crash, and with a leaf that is no entry.
+	for _, run := range [][2]int{{0, 1}, {0, 5}, {5, 20}, {3, 20}, {19, 32}} {
+		if err := p.Apply(t.Context(), uint64(run[0]), all[run[0]:run[1]]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t, p, 30)
+	if err := p.Apply(t.Context(), 33, all[:1]); err == nil {
+		t.Error("a gap was taken")
+	}
+	if got, err := p.Positions(thing(0), 9); err != nil || !slices.Equal(got, []uint64{2, 5, 8}) {
+		t.Errorf("below 9: %v, %v", got, err)
+	}
+	if got, err := p.Newest(historyindex.Key{Kind: historyindex.By, Identifier: "farm"}, 32, 3); err != nil || !slices.Equal(got, []uint64{31, 30, 29}) {
+		t.Errorf("the newest: %v, %v", got, err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p = open(t, dir)
+	check(t, p, 30)
+	if err := p.Apply(t.Context(), 32, [][]byte{[]byte("no entry")}); err != nil || p.Next() != 33 {
+		t.Errorf("a leaf that is no entry: %v, next %d", err, p.Next())
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The same leaves give the same answers, however they came.
+func TestApplyOneByOne(t *testing.T) {
+	p := open(t, t.TempDir())
+	defer p.Close()
+	for i, leaf := range leaves(t, 12) {
+		if err := p.Apply(t.Context(), uint64(i), [][]byte{leaf}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t, p, 12)
+}
