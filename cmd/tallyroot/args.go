@@ -13,7 +13,7 @@ import (
 // argument and would take the flags behind it for arguments.
 //
 // "-" is an argument, everything behind "--" is one, and `help COMMAND` means
-// `COMMAND --help`. argv[0] stands for the program and is kept.
+// `COMMAND --help`, which is answered whatever stands beside it. argv[0] stands for the program and is kept.
 func arrange(app *cli.App, argv []string) ([]string, error) {
 	takesValue := flagArity(app)
 	var flags, words []string
@@ -43,11 +43,17 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 		flags = append(flags, "--help")
 	}
 	path := commandPath(app, words)
+	if slices.ContainsFunc(flags, isHelp) {
+		// The library would take an argument beside it for the name of a topic.
+		return append(append([]string{argv[0]}, words[:path]...), "--help"), nil
+	}
 	out := append([]string{argv[0]}, words[:path]...)
 	out = append(out, flags...)
 	out = append(out, "--")
 	return append(out, words[path:]...), nil
 }
+
+func isHelp(flag string) bool { return flag == "--help" || flag == "-help" || flag == "-h" }
 
 // commandPath counts the leading words that name a command and its subcommands.
 func commandPath(app *cli.App, words []string) int {
