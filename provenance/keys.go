@@ -14,6 +14,7 @@ import (
 	"github.com/tallyroot/tallyroot/internal/durable"
 	"github.com/tallyroot/tallyroot/provenance/credentials"
 	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/provenance/participant"
 )
 
 // keyring holds the service's own keys, which lie in the data directory: for
@@ -33,7 +34,7 @@ func openKeyring(dir, origin string, isNew bool) (*keyring, error) {
 		into       **entry.Key
 	}{
 		{"log", origin, &k.log},
-		{"index", origin + "/index", &k.index},
+		{"index", participant.IndexOrigin(origin), &k.index},
 		{"operator", entry.OperatorKeyName(origin), &k.operator},
 	} {
 		path := filepath.Join(dir, key.file+".key")

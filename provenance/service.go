@@ -26,6 +26,7 @@ import (
 
 	"github.com/tallyroot/tallyroot/provenance/credentials"
 	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/tallyroot/tallyroot/provenance/projection"
 	"github.com/tallyroot/tallyroot/trillianlog"
@@ -244,7 +245,7 @@ func (s *Service) genesis(ctx context.Context) error {
 		LogKey:      s.keys.log.Verifier().String(),
 		IndexKey:    s.keys.index.Verifier().String(),
 		OperatorKey: s.keys.operator.Verifier().String(),
-		KeysVersion: 1,
+		KeysVersion: historyindex.Version,
 	}
 	if published, _ := s.log.Published(); published.Size > 0 {
 		return s.checkGenesis(ctx, want)

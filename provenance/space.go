@@ -10,9 +10,8 @@ import (
 
 // freeSpace gives the check that the log makes before each batch: an error when
 // less than least bytes (0: see Config.MinFree) are free for this process where
-// dir lies. Stopping early
-// keeps every writer below, Trillian's store first, from meeting a full disk in
-// the middle of a write.
+// dir lies. Stopping early keeps every writer below, Trillian's store first, from
+// meeting a full disk in the middle of a write.
 func freeSpace(dir string, least uint64) func() error {
 	return func() error {
 		var fs unix.Statfs_t

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/epcis"
@@ -240,7 +241,8 @@ func (s *Service) queue(p *prepared) (*trillianlog.Ticket, error) {
 	return ticket, unavailable(err)
 }
 
-// queueAll does the same for a batch, so that its leaves follow each other.
+// queueAll does the same for a batch, in its order; what others send at the same
+// time may come between.
 func (s *Service) queueAll(ready []*prepared, statements []*jcs.Value, results []Result) []*trillianlog.Ticket {
 	tickets := make([]*trillianlog.Ticket, len(ready))
 	s.order.RLock()
@@ -277,18 +279,11 @@ func (s *Service) settle(ctx context.Context, p *prepared, ticket *trillianlog.T
 	case err == nil:
 		logged.Index, logged.Existed = placed.Index, placed.Existed
 	case errors.As(err, &conflict):
-		if logged.Index, err = s.sameText(ctx, p, conflict.Index); err != nil {
+		same, err := s.sameText(ctx, p, conflict.Index)
+		if err != nil {
 			return Logged{}, err
 		}
-		logged.Existed = true
-		e, err := s.entryAt(ctx, logged.Index)
-		if errors.Is(err, ErrNotFound) {
-			logged.Pending = true
-			return logged, nil
-		} else if err != nil {
-			return Logged{}, err
-		}
-		p.leaf.Value = e.bytes
+		logged.Index, logged.Existed, p.leaf.Value = same.index, true, same.bytes
 	case ctx.Err() != nil:
 		s.underWay.add(p.eventID, ticket)
 		logged.Pending = true
@@ -301,27 +296,22 @@ func (s *Service) settle(ctx context.Context, p *prepared, ticket *trillianlog.T
 	return logged, err
 }
 
-// sameText tells whether the entry at index says the same in the same names as
-// p, though its signatures differ (a managed key was changed in between).
-func (s *Service) sameText(ctx context.Context, p *prepared, index uint64) (uint64, error) {
+// sameText gives the entry at index if it says the same in the same names as p,
+// though its signatures differ (a managed key was changed in between), and a
+// *Conflict if not.
+func (s *Service) sameText(ctx context.Context, p *prepared, index uint64) (located, error) {
 	conflict := &Conflict{What: "this event", Index: index, Hashed: p.hashed}
 	if p.eventID != "" {
 		conflict.What = "the event " + p.eventID
 	}
 	have, err := s.entryAt(ctx, index)
-	if errors.Is(err, ErrNotFound) {
-		return 0, conflict // still under way itself
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return located{}, conflict // still under way itself
+	case err != nil:
+		return located{}, err
+	case !slices.Equal(have.Participants, p.entry.Participants) || !jcs.Equal(have.JSON, p.entry.JSON):
+		return located{}, conflict
 	}
-	if err != nil {
-		return 0, err
-	}
-	if len(have.Participants) != len(p.entry.Participants) || !jcs.Equal(have.JSON, p.entry.JSON) {
-		return 0, conflict
-	}
-	for i := range have.Participants {
-		if have.Participants[i] != p.entry.Participants[i] {
-			return 0, conflict
-		}
-	}
-	return index, nil
+	return have, nil
 }
