@@ -3,10 +3,12 @@ package qr
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -81,17 +83,66 @@ func TestFormsAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if lines := strings.Count(text, "\n"); lines != (side+1)/2 {
-			t.Errorf("%d lines of text for %d modules", lines, side)
+		if got := ofText(text, side); !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: the text shows other modules", link)
 		}
 		svg, err := SVG(link)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := xml.Unmarshal(svg, new(struct{})); err != nil {
-			t.Errorf("the SVG is no XML: %v", err)
+		if got := ofSVG(t, svg, side); !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: the SVG shows other modules", link)
 		}
 	}
+}
+
+func blank(side int) [][]bool {
+	modules := make([][]bool, side)
+	for y := range modules {
+		modules[y] = make([]bool, side)
+	}
+	return modules
+}
+
+// ofText reads modules back from half blocks, two rows a line.
+func ofText(text string, side int) [][]bool {
+	modules := append(blank(side), make([]bool, side)) // the last line may have one row too many
+	text = strings.NewReplacer("\x1b[30;107m", "", "\x1b[0m", "").Replace(text)
+	for y, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		for x, block := range []rune(line) {
+			modules[2*y][x] = block == '█' || block == '▀'
+			modules[2*y+1][x] = block == '█' || block == '▄'
+		}
+	}
+	return modules[:side]
+}
+
+// ofSVG reads modules back from the runs of the drawing's one path.
+func ofSVG(t *testing.T, svg []byte, side int) [][]bool {
+	t.Helper()
+	var drawing struct {
+		ViewBox string `xml:"viewBox,attr"`
+		Path    struct {
+			D string `xml:"d,attr"`
+		} `xml:"path"`
+	}
+	if err := xml.Unmarshal(svg, &drawing); err != nil {
+		t.Fatalf("the SVG is no XML: %v", err)
+	}
+	if want := fmt.Sprintf("0 0 %d %d", side, side); drawing.ViewBox != want {
+		t.Fatalf("the SVG shows %q, want %q", drawing.ViewBox, want)
+	}
+	modules := blank(side)
+	for run := range strings.SplitSeq(strings.TrimSuffix(drawing.Path.D, "z"), "z") {
+		var x, y, width, back int
+		if _, err := fmt.Sscanf(run, "M%d %dh%dv1h-%d", &x, &y, &width, &back); err != nil || width != back {
+			t.Fatalf("odd run %q: %v", run, err)
+		}
+		for i := range width {
+			modules[y][x+i] = true
+		}
+	}
+	return modules
 }
 
 func TestTooLong(t *testing.T) {
