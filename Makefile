@@ -8,6 +8,8 @@ SHELL := /bin/bash
 # Tests find the outside programs here: grpcurl, staticcheck, fsck, the generators.
 export PATH := $(CURDIR)/build/bin:$(PATH)
 export TALLYROOT_FSCK := $(CURDIR)/build/bin/fsck
+# What is missing then fails a test instead of skipping it.
+export TALLYROOT_TEST_ALL := 1
 
 build:
 	CGO_ENABLED=0 go build -o build/bin/tallyroot ./cmd/tallyroot

@@ -21,6 +21,8 @@ if [ "${1:-}" != --generate ]; then
 		'chromium chromium'
 		'fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'
 		'zbar-tools zbarimg'
+		'mariadb-server-core /usr/sbin/mariadbd'
+		'mariadb-client mariadb-dump'
 		'curl curl'
 		'openssl openssl'
 		'python3 python3'
@@ -80,3 +82,7 @@ tool() {
 tool honnef.co/go/tools/cmd/staticcheck v0.8.2
 tool github.com/fullstorydev/grpcurl/cmd/grpcurl v1.9.4
 tool github.com/transparency-dev/tessera/cmd/fsck v1.0.4
+# Trillian's own servers, of the version that the module uses.
+trillian=$(go list -m -f '{{.Version}}' github.com/google/trillian)
+tool github.com/google/trillian/cmd/trillian_log_server "$trillian"
+tool github.com/google/trillian/cmd/trillian_log_signer "$trillian"
