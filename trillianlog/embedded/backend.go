@@ -14,9 +14,9 @@ import (
 	"github.com/google/trillian/extension"
 	tlog "github.com/google/trillian/log"
 	"github.com/google/trillian/quota"
-	"github.com/google/trillian/server"
 	"github.com/google/trillian/storage"
 	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/internal/logserver"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -58,7 +58,7 @@ type Options struct {
 type Backend struct {
 	store  *store
 	tree   *trillian.Tree
-	client *client
+	client *logserver.Client
 
 	mu     sync.RWMutex // held for reading while the store is used
 	closed bool
@@ -104,13 +104,14 @@ func newBackend(ctx context.Context, s *store) (*Backend, error) {
 		return nil, err
 	}
 	tlog.InitMetrics(nil)
-	clock := newRisingClock(st.Load().time)
-	b := &Backend{store: s, tree: tree}
-	b.client = &client{b, server.NewTrillianLogRPCServer(extension.Registry{
+	clock := new(logserver.Clock)
+	clock.Pass(st.Load().time)
+	b := &Backend{store: s, tree: tree, client: logserver.New(extension.Registry{
 		AdminStorage: (*admin)(s),
 		LogStorage:   &integrator{s, clock},
 		QuotaManager: quota.Noop(),
-	}, clock), tree}
+	}, clock)}
+	b.client.Tree, b.client.Use = tree, b.use
 	if st.Load().root == nil {
 		if _, err := b.client.InitLog(ctx, &trillian.InitLogRequest{LogId: tree.TreeId}); err != nil {
 			return nil, fmt.Errorf("the tree cannot be initialised: %w", err)

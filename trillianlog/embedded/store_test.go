@@ -264,18 +264,6 @@ func TestFlags(t *testing.T) {
 	})
 }
 
-func TestRisingClock(t *testing.T) {
-	c := newRisingClock(uint64(time.Now().Add(time.Hour).UnixNano()))
-	last := c.Now()
-	for range 1000 {
-		now := c.Now()
-		if !now.After(last) {
-			t.Fatalf("%v is not after %v", now, last)
-		}
-		last = now
-	}
-}
-
 func FuzzLeafRecord(f *testing.F) {
 	f.Add([]byte("value"), []byte(nil), []byte(nil), int64(1), true)
 	f.Add([]byte(""), []byte("extra"), bytes.Repeat([]byte{1}, 32), int64(math.MaxInt64), false)
