@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -49,7 +50,7 @@ func New(dir string, flags ...string) (*Server, error) {
 	if s.Port, err = freePort(); err != nil {
 		return nil, err
 	}
-	out, err := exec.Command(install, append([]string{"--no-defaults", "--datadir=" + s.data(), "--skip-test-db",
+	out, err := exec.Command(install, append([]string{"--no-defaults", "--datadir=" + dataDir(dir), "--skip-test-db",
 		"--auth-root-authentication-method=normal", "--innodb-log-file-size=32M"}, asRoot()...)...).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
@@ -82,15 +83,28 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+func dataDir(dir string) string { return filepath.Join(dir, "data") }
 
 // Log is the file with what MariaDB says.
 func (s *Server) Log() string { return filepath.Join(s.dir, "mariadb.log") }
 
+// Command is the command line with which mariadbd serves the files that New made
+// in dir. flags come last, and hold over its own.
+func Command(dir string, flags ...string) ([]string, error) {
+	path, err := daemon()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat([]string{path, "--no-defaults", "--datadir=" + dataDir(dir),
+		"--bind-address=127.0.0.1", "--socket=" + filepath.Join(dir, "socket"), "--pid-file=" + filepath.Join(dir, "pid"),
+		"--skip-name-resolve", "--innodb-log-file-size=32M", "--innodb-flush-log-at-trx-commit=1",
+		"--character-set-server=utf8mb4", "--max-connections=500"}, asRoot(), flags), nil
+}
+
 // Start starts the database, again after Kill or Stop, and returns when it
 // answers.
 func (s *Server) Start() error {
-	path, err := daemon()
+	argv, err := Command(s.dir, append([]string{"--port=" + strconv.Itoa(s.Port)}, s.flags...)...)
 	if err != nil {
 		return err
 	}
@@ -99,10 +113,7 @@ func (s *Server) Start() error {
 		return err
 	}
 	defer logs.Close()
-	cmd := exec.Command(path, append(append([]string{"--no-defaults", "--datadir=" + s.data(),
-		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.Port), "--socket=" + filepath.Join(s.dir, "socket"),
-		"--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-name-resolve", "--innodb-log-file-size=32M",
-		"--innodb-flush-log-at-trx-commit=1", "--character-set-server=utf8mb4", "--max-connections=500"}, asRoot()...), s.flags...)...)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = logs, logs
 	// A terminal's interrupt is for the tests, which stop it themselves.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -1,0 +1,201 @@
+package compose_test
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/tallyroot/tallyroot/internal/compose"
+)
+
+const file = root + "/docker-compose.yml"
+
+func load(t *testing.T, environment map[string]string) *types.Project {
+	t.Helper()
+	project, err := compose.Load(t.Context(), file, environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
+// What has no safe default is asked for, in a sentence.
+func TestRequired(t *testing.T) {
+	for name, says := range map[string]string{
+		"TALLYROOT_ORIGIN":     "stands in everything that is signed, for good",
+		"TALLYROOT_PUBLIC_URL": "under which URL shoppers reach the service",
+		"TALLYROOT_POLICY":     "none says that nobody vouches for this log but you",
+		"MYSQL_PASSWORD":       "openssl rand -hex 32",
+		"MYSQL_ROOT_PASSWORD":  "openssl rand -hex 32",
+	} {
+		for _, value := range []string{"unset", "empty"} {
+			t.Run(name+" "+value, func(t *testing.T) {
+				e := environment()
+				if e[name] = ""; value == "unset" {
+					delete(e, name)
+				}
+				_, err := compose.Load(t.Context(), file, e)
+				if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), says) {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+	}
+}
+
+// .env.example names every variable of the file; those without a default are
+// there to be filled in, and have no value.
+func TestExample(t *testing.T) {
+	example, err := os.ReadFile(root + "/.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, optional := make(map[string]bool), make(map[string]bool)
+	for _, m := range regexp.MustCompile(`\$\{(\w+)(:-)?`).FindAllSubmatch(text, -1) {
+		if name := string(m[1]); len(m[2]) > 0 {
+			optional[name] = true
+		} else {
+			asked[name] = true
+		}
+	}
+	inExample, commented := make(map[string]bool), make(map[string]bool)
+	for _, m := range regexp.MustCompile(`(?m)^(#?)(\w+)=(.*)$`).FindAllStringSubmatch(string(example), -1) {
+		if m[1] == "#" {
+			commented[m[2]] = true
+			continue
+		}
+		inExample[m[2]] = true
+		if m[3] != "" {
+			t.Errorf("%s has a value: %q", m[2], m[3])
+		}
+	}
+	if !maps.Equal(asked, inExample) {
+		t.Errorf("the file asks for %v, the example for %v", asked, inExample)
+	}
+	if !maps.Equal(optional, commented) {
+		t.Errorf("the file has defaults for %v, the example names %v", optional, commented)
+	}
+}
+
+// A password is where only its service reads it.
+func TestPasswords(t *testing.T) {
+	e := environment()
+	for name, s := range load(t, e).Services {
+		words := slices.Concat(s.Entrypoint, s.Command)
+		if s.HealthCheck != nil {
+			words = append(words, s.HealthCheck.Test...)
+		}
+		for _, word := range words {
+			if strings.Contains(word, e["MYSQL_PASSWORD"]) || strings.Contains(word, e["MYSQL_ROOT_PASSWORD"]) {
+				t.Errorf("%s: a command line holds a password: %s", name, word)
+			}
+		}
+		for variable, value := range s.Environment {
+			if strings.Contains(*value, e["MYSQL_ROOT_PASSWORD"]) && name != "mysql" {
+				t.Errorf("%s: %s holds root's password", name, variable)
+			}
+		}
+	}
+}
+
+// What surrounds our programs.
+func TestContainers(t *testing.T) {
+	project := load(t, environment())
+	ours := 0
+	for name, s := range project.Services {
+		if !slices.Contains(s.SecurityOpt, "no-new-privileges:true") || s.MemLimit == 0 || s.PidsLimit == 0 ||
+			s.Logging == nil || s.Logging.Options["max-size"] == "" || s.Logging.Options["max-file"] == "" {
+			t.Errorf("%s: its privileges, its memory, its processes or its log are without bounds", name)
+		}
+		if s.Image == "mariadb:10.11" {
+			continue
+		}
+		ours++
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || s.PullPolicy != "never" {
+			t.Errorf("%s: read_only %v, cap_drop %v, pull_policy %s", name, s.ReadOnly, s.CapDrop, s.PullPolicy)
+		}
+	}
+	if ours != 4 {
+		t.Errorf("%d services of our image", ours)
+	}
+}
+
+// Nothing but tallyroot is reached from outside, and that from this machine only
+// unless the user says otherwise.
+func TestReach(t *testing.T) {
+	e := environment()
+	project := load(t, e)
+	for name, s := range project.Services {
+		for network := range s.Networks {
+			if !project.Networks[network].Internal && name != "tallyroot" {
+				t.Errorf("%s is in the network %s, which leads outside", name, network)
+			}
+		}
+		if len(s.Ports) > 0 != (name == "tallyroot") {
+			t.Errorf("%s publishes %v", name, s.Ports)
+		}
+	}
+	port := project.Services["tallyroot"].Ports
+	if len(port) != 1 || port[0].HostIP != "127.0.0.1" || port[0].Published != "8080" {
+		t.Errorf("%+v", port)
+	}
+	e["PUBLISHED_AT"] = "192.0.2.1:443"
+	port = load(t, e).Services["tallyroot"].Ports
+	if len(port) != 1 || port[0].HostIP != "192.0.2.1" || port[0].Published != "443" {
+		t.Errorf("%+v", port)
+	}
+}
+
+// The last signed checkpoint is not restored together with the log.
+func TestVolumes(t *testing.T) {
+	used := make(map[string][]string)
+	for _, s := range load(t, environment()).Services {
+		for _, v := range s.Volumes {
+			if v.ReadOnly != (s.Name == "log-server" || s.Name == "log-signer") {
+				t.Errorf("%s: %s: read_only %v", s.Name, v.Target, v.ReadOnly)
+			}
+			used[v.Source] = append(used[v.Source], s.Name+" "+v.Target)
+		}
+	}
+	if !slices.Equal(used["last-checkpoint"], []string{"tallyroot /var/lib/last-checkpoint"}) {
+		t.Errorf("%v", used)
+	}
+}
+
+// A key that the topology would not honour is refused, wherever it stands.
+func TestUnknownKeys(t *testing.T) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, after, add, says string }{
+		{"of a service", "  tallyroot:\n", "    hostname: x\n", "services: tallyroot: hostname"},
+		{"of a dependency", "    depends_on:\n", "      log-server: { condition: service_healthy, restart: true }\n", "depends_on: log-server: restart"},
+		{"of a volume", "volumes:\n  mysql: {}", "\n  other: { external: true }", "volumes: other: external"},
+		{"of a network", "networks:\n", "  other: { driver: host }\n", "networks: other: driver"},
+		{"of the file", "name: tallyroot\n", "secrets: { a: { file: b } }\n", "secrets"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if !strings.Contains(string(text), tt.after) {
+				t.Fatalf("the file has no %q", tt.after)
+			}
+			changed := filepath.Join(t.TempDir(), "docker-compose.yml")
+			if err := os.WriteFile(changed, []byte(strings.Replace(string(text), tt.after, tt.after+tt.add, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := compose.Load(t.Context(), changed, environment())
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
