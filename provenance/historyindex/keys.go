@@ -1,10 +1,3 @@
-// Package historyindex says under which keys of the history index an entry
-// stands.
-//
-// Keys is a pure and total function of the entry: it gives the same keys for
-// the same bytes everywhere and for ever, and it never fails. That is what makes
-// the index something that anybody can rebuild, so what it gives never changes
-// within a version; a new version is the index of a new origin.
 package historyindex
 
 import (
@@ -72,9 +65,9 @@ const keyPrefix = "tallyroot/index/v1/key\x00"
 
 // Hash is the key's place in the index: SHA-256 of keyPrefix, one byte for the
 // kind, one for the length of the salt (always 0) and the identifier.
-func (k Key) Hash() [32]byte {
-	b := make([]byte, 0, len(keyPrefix)+2+len(k.Identifier))
-	b = append(b, keyPrefix...)
+func (k Key) Hash() Hash {
+	var buf [256]byte // few identifiers are longer: no allocation for the others
+	b := append(buf[:0], keyPrefix...)
 	b = append(b, byte(k.Kind), 0)
 	b = append(b, k.Identifier...)
 	return sha256.Sum256(b)
@@ -88,6 +81,11 @@ func Compare(a, b Key) int {
 // Keys gives the keys under which an entry stands, sorted and each once. Members
 // that are not of the form that EPCIS gives them are passed over; an identifier
 // that is none is keyed as its exact string.
+//
+// It is a pure and total function of the entry: it gives the same keys for the
+// same bytes everywhere and for ever, and it never fails. That is what makes the
+// index something that anybody can rebuild, so what it gives never changes within
+// a version; a new version is the index of a new origin.
 func Keys(e *entry.Entry) []Key {
 	c := collector{keys: make([]Key, 0, 8)}
 	for _, p := range e.Participants {
@@ -100,6 +98,20 @@ func Keys(e *entry.Entry) []Key {
 	}
 	slices.SortFunc(c.keys, Compare)
 	return slices.Compact(c.keys)
+}
+
+// LeafKeys gives the hashes of the keys of a log's leaf: none if it is no entry.
+func LeafKeys(leaf []byte) []Hash {
+	e, err := entry.Parse(leaf)
+	if err != nil {
+		return nil
+	}
+	keys := Keys(e)
+	hashes := make([]Hash, len(keys))
+	for i, k := range keys {
+		hashes[i] = k.Hash()
+	}
+	return hashes
 }
 
 // Has tells whether Keys(e) has the key.
