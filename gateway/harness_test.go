@@ -20,6 +20,8 @@ import (
 
 	"github.com/tallyroot/tallyroot/gateway"
 	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/provenance/credentials"
+	secrets "github.com/tallyroot/tallyroot/provenance/credentials/embedded"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/embedded"
 )
@@ -78,6 +80,9 @@ func (h *host) openService(config func(*provenance.Config)) {
 		Dir: h.dir, Origin: origin, MinFree: 1, Logger: slog.New(slog.DiscardHandler),
 		Backend: func(ctx context.Context, dir string) (trillianlog.Backend, error) {
 			return embedded.Open(ctx, dir, embedded.Options{Logger: slog.New(slog.DiscardHandler), MinFree: 1})
+		},
+		Credentials: func(dir string) (credentials.Store, error) {
+			return secrets.Open(dir, slog.New(slog.DiscardHandler))
 		},
 	}
 	if config != nil {

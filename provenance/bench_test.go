@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/provenance/credentials"
+	secrets "github.com/tallyroot/tallyroot/provenance/credentials/embedded"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/embedded"
 )
@@ -18,6 +20,9 @@ func benchService(b *testing.B) (*provenance.Service, provenance.Caller) {
 		Dir: b.TempDir(), Origin: origin, MinFree: 1,
 		Backend: func(ctx context.Context, dir string) (trillianlog.Backend, error) {
 			return embedded.Open(ctx, dir, embedded.Options{})
+		},
+		Credentials: func(dir string) (credentials.Store, error) {
+			return secrets.Open(dir, slog.New(slog.DiscardHandler))
 		},
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})

@@ -2,6 +2,7 @@ package provenance
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -22,7 +23,7 @@ func (m *managedKeys) of(participant string) (*entry.Key, error) {
 	}
 	text, err := m.store.ManagedKey(participant)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err)
 	}
 	if text == "" {
 		return nil, fmt.Errorf("%w: the service holds no key for %s: send entries that are signed with its own key", ErrForbidden, participant)
@@ -36,21 +37,29 @@ func (m *managedKeys) of(participant string) (*entry.Key, error) {
 }
 
 // make gives the participant a key, durable before it is named in any entry.
-// One that is there already, since an earlier attempt was cut off, is used.
+// One that is there already, since an earlier attempt was cut off or another
+// process was faster, is used.
 func (m *managedKeys) make(origin, participant string) (*entry.Key, error) {
-	if text, err := m.store.ManagedKey(participant); err != nil || text != "" {
-		if err != nil {
-			return nil, err
-		}
+	if text, err := m.store.ManagedKey(participant); err != nil {
+		return nil, storeError(err)
+	} else if text != "" {
 		return m.of(participant)
 	}
 	key, err := entry.NewKey(rand.Reader, entry.KeyName(origin, entry.RoleManaged, participant))
 	if err != nil {
 		return nil, err
 	}
-	if err := m.store.PutManagedKey(participant, key.Secret()); err != nil {
-		return nil, err
+	if err := m.store.AddManagedKey(participant, key.Secret()); err != nil {
+		return nil, storeError(err)
 	}
-	m.keys.Store(participant, key)
-	return key, nil
+	return m.of(participant)
+}
+
+// storeError marks an error of the store of tokens and keys, where it only has to
+// come back, as one after which the same may be sent again.
+func storeError(err error) error {
+	if errors.Is(err, credentials.ErrUnavailable) {
+		return unavailable(err)
+	}
+	return err
 }

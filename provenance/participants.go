@@ -197,7 +197,7 @@ func (s *Service) Tokens(caller Caller, id string) ([]Token, error) {
 	for i, t := range list {
 		tokens[i] = tokenOf(t)
 	}
-	return tokens, err
+	return tokens, storeError(err)
 }
 
 func tokenOf(t credentials.Token) Token {
@@ -222,12 +222,10 @@ func (s *Service) AddToken(ctx context.Context, caller Caller, id string, expire
 	if !expires.IsZero() && !expires.After(now) {
 		return Token{}, refuse("expires", "is past", "a time to come, or none for a token that stays good")
 	}
-	s.issuing.Lock()
-	defer s.issuing.Unlock()
 	secret, t, err := credentials.Issue(s.credentials, id, now, expires)
 	token := tokenOf(t)
 	token.Secret = secret
-	return token, err
+	return token, storeError(err)
 }
 
 // renewLostKey gives an active participant that holds no key itself a new managed
@@ -255,18 +253,12 @@ func (s *Service) RevokeToken(caller Caller, id string, number uint64) (Token, e
 	if err := onlyOperator(caller); err != nil {
 		return Token{}, err
 	}
-	s.issuing.Lock()
-	defer s.issuing.Unlock()
-	t, ok, err := s.credentials.Token(id, number)
+	t, ok, err := s.credentials.RevokeToken(id, number, s.now())
 	if err != nil {
-		return Token{}, err
+		return Token{}, storeError(err)
 	}
 	if !ok {
 		return Token{}, fmt.Errorf("%w: %s has no token number %d", ErrNotFound, id, number)
 	}
-	if t.Revoked.IsZero() {
-		t.Revoked = s.now().UTC()
-		err = s.credentials.PutToken(t)
-	}
-	return tokenOf(t), err
+	return tokenOf(t), nil
 }

@@ -45,6 +45,9 @@ type Config struct {
 	// Backend opens Trillian. It is called once, with the folder for the back
 	// end's own files.
 	Backend func(ctx context.Context, dir string) (trillianlog.Backend, error)
+	// Credentials opens what is remembered beside the log: tokens and managed
+	// keys. It is called once, with the folder for its own files.
+	Credentials func(dir string) (credentials.Store, error)
 	// Policy is the text of a C2SP tlog-policy whose quorum every published
 	// checkpoint must meet; nil means quorum none, for this log.
 	Policy []byte
@@ -86,8 +89,7 @@ type Service struct {
 	order    sync.RWMutex
 	changing map[string]bool // participants about whom a statement is under way
 
-	numbering turns      // of product and place statements: one at a time
-	issuing   sync.Mutex // of tokens
+	numbering turns // of product and place statements: one at a time
 	underWay  underWay
 	masters   masters
 	verified  verified
@@ -142,12 +144,11 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	pebbleLogger := pebbleLog{s.logger}
-	if s.credentials, err = credentials.Open(filepath.Join(c.Dir, "private"), pebbleLogger); err != nil {
+	if s.credentials, err = c.Credentials(filepath.Join(c.Dir, "private")); err != nil {
 		return err
 	}
 	s.managed.store = s.credentials
-	if s.projection, err = projection.Open(filepath.Join(c.Dir, "projections"), pebbleLogger); err != nil {
+	if s.projection, err = projection.Open(filepath.Join(c.Dir, "projections"), pebbleLog{s.logger}); err != nil {
 		return err
 	}
 	if s.tiles, err = tiles.Open(filepath.Join(c.Dir, "log")); err != nil {
@@ -327,7 +328,8 @@ func (s *Service) Status() trillianlog.Status { return s.log.Status() }
 // Tiles are the log's static files.
 func (s *Service) Tiles() *tiles.Store { return s.tiles }
 
-// Authenticate says for whom a bearer token speaks. "" is the public.
+// Authenticate says for whom a bearer token speaks. "" is the public. A token that
+// cannot be looked up now is ErrUnavailable, not ErrUnauthenticated.
 func (s *Service) Authenticate(token string) (Caller, error) {
 	if token == "" {
 		return Caller{}, nil
@@ -336,6 +338,9 @@ func (s *Service) Authenticate(token string) (Caller, error) {
 		return Caller{Admin: true}, nil
 	}
 	id, err := credentials.Check(s.credentials, token, s.now())
+	if errors.Is(err, credentials.ErrUnavailable) {
+		return Caller{}, storeError(err)
+	}
 	if err != nil {
 		return Caller{}, fmt.Errorf("%w: %w", ErrUnauthenticated, err)
 	}

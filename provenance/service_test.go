@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/provenance/credentials"
+	secrets "github.com/tallyroot/tallyroot/provenance/credentials/embedded"
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/participant"
@@ -35,12 +37,14 @@ func open(t *testing.T, dir string) *provenance.Service {
 }
 
 func config(t *testing.T, dir string) provenance.Config {
+	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	return provenance.Config{
 		Dir: dir, Origin: origin, MinFree: 1,
 		Backend: func(ctx context.Context, dir string) (trillianlog.Backend, error) {
 			return embedded.Open(ctx, dir, embedded.Options{})
 		},
-		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Credentials: func(dir string) (credentials.Store, error) { return secrets.Open(dir, logger) },
+		Logger:      logger,
 	}
 }
 

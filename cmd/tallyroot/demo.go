@@ -133,7 +133,7 @@ func openDemo(c *cli.Context, dir string, ready func() error) (*server, error) {
 	}
 	config := serverConfig{
 		Log: provenance.Config{
-			Dir: dir, Origin: demoOrigin, Backend: openEmbedded,
+			Dir: dir, Origin: demoOrigin, Backend: openEmbedded, Credentials: openSecrets,
 			Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		},
 		Listen: listen, PublicURL: publicURL, Ready: ready,

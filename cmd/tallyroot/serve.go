@@ -12,6 +12,8 @@ import (
 
 	"github.com/tallyroot/tallyroot/gateway"
 	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/provenance/credentials"
+	secrets "github.com/tallyroot/tallyroot/provenance/credentials/embedded"
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/embedded"
@@ -65,7 +67,8 @@ func dataFlags() []cli.Flag {
 // logConfig reads dataFlags.
 func logConfig(c *cli.Context) (provenance.Config, error) {
 	config := provenance.Config{
-		Dir: c.String("data"), Origin: c.String("origin"), LastCheckpoint: c.String("last-checkpoint"), Backend: openEmbedded,
+		Dir: c.String("data"), Origin: c.String("origin"), LastCheckpoint: c.String("last-checkpoint"),
+		Backend: openEmbedded, Credentials: openSecrets,
 	}
 	if config.Dir == "" {
 		return config, usagef("%s needs --data DIRECTORY: where the log's data lies, or will lie", c.Command.HelpName)
@@ -104,6 +107,9 @@ func openEmbedded(ctx context.Context, dir string) (trillianlog.Backend, error) 
 	}
 	return backend, nil
 }
+
+// openSecrets is the store of tokens and managed keys in the data directory.
+func openSecrets(dir string) (credentials.Store, error) { return secrets.Open(dir, slog.Default()) }
 
 func serve(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/tallyroot/tallyroot/gateway"
 	"github.com/tallyroot/tallyroot/gateway/web"
 	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/provenance/credentials"
+	secrets "github.com/tallyroot/tallyroot/provenance/credentials/embedded"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/embedded"
 )
@@ -41,6 +43,7 @@ func open(t testing.TB) *site {
 		Backend: func(ctx context.Context, dir string) (trillianlog.Backend, error) {
 			return embedded.Open(ctx, dir, embedded.Options{Logger: quiet, MinFree: 1})
 		},
+		Credentials: func(dir string) (credentials.Store, error) { return secrets.Open(dir, quiet) },
 	})
 	if err != nil {
 		t.Fatal(err)

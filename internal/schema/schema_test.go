@@ -137,7 +137,7 @@ func TestApplyGoesOn(t *testing.T) {
 				cancel(errStop)
 			}
 		})
-		if stopped := err != nil; stopped != (stop > 0 && stop <= 13) {
+		if stopped := err != nil; stopped != (stop > 0 && stop <= 14) {
 			t.Errorf("stopped after %d changes: %v", stop, err)
 		}
 		rest, err := Plan(t.Context(), db)

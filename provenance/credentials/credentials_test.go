@@ -1,10 +1,7 @@
 package credentials_test
 
 import (
-	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,120 +9,61 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/credentials"
 )
 
-func open(t *testing.T, dir string) credentials.Store {
-	t.Helper()
-	s, err := credentials.Open(dir, quiet{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+// untouched is a store that must not be asked.
+type untouched struct {
+	credentials.Store
+	t *testing.T
 }
 
-type quiet struct{}
-
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
-func (quiet) Fatalf(format string, args ...any) {
-	panic(format)
+func (u untouched) Token(participant string, number uint64) (credentials.Token, bool, error) {
+	u.t.Errorf("asked for %q, %d", participant, number)
+	return credentials.Token{}, false, nil
 }
 
-var now = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-
-func TestTokens(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	first, _, err := credentials.Issue(s, "farm", now, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, record, err := credentials.Issue(s, "farm", now, now.Add(time.Hour))
-	if err != nil || record.Number != 2 {
-		t.Fatalf("%+v, %v", record, err)
-	}
-	other, _, err := credentials.Issue(s, "farm.north-1", now, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	check := func(token, want string, at time.Time, wantErr error) {
-		t.Helper()
-		if got, err := credentials.Check(s, token, at); got != want || !errors.Is(err, wantErr) {
-			t.Errorf("%.40s: %q, %v; want %q, %v", token, got, err, want, wantErr)
+// What cannot be a token that was issued costs the store nothing.
+func TestCheckAsksOnlyForTokens(t *testing.T) {
+	good := credentials.NewSecret("farm", 1)
+	for token, want := range map[string]error{
+		"":                        credentials.ErrMalformed,
+		"x":                       credentials.ErrMalformed,
+		"tallyroot_farm_1":        credentials.ErrMalformed,
+		"tallyroot_farm_x_secret": credentials.ErrMalformed,
+		"tallyroot_farm_18446744073709551616_secret":        credentials.ErrMalformed,
+		"tallyroot_farm_-1_secret":                          credentials.ErrMalformed,
+		"Tallyroot" + good[9:]:                              credentials.ErrMalformed,
+		strings.Repeat("a", 1<<16):                          credentials.ErrMalformed,
+		good + strings.Repeat("x", 64):                      credentials.ErrUnknown,
+		good + "x":                                          credentials.ErrUnknown,
+		good[:len(good)-1]:                                  credentials.ErrUnknown,
+		strings.Replace(good, "_1_", "_0_", 1):              credentials.ErrUnknown,
+		strings.Replace(good, "_farm_", "_Farm_", 1):        credentials.ErrUnknown,
+		strings.Replace(good, "_farm_", "_operator_", 1):    credentials.ErrUnknown,
+		strings.Replace(good, "_farm_", "_fa'rm_", 1):       credentials.ErrUnknown,
+		strings.Replace(good, "_farm_", "_f\xff\x00rm_", 1): credentials.ErrUnknown,
+	} {
+		if id, err := credentials.Check(untouched{t: t}, token, time.Now()); id != "" || !errors.Is(err, want) {
+			t.Errorf("%.60q: %q, %v; want %v", token, id, err, want)
 		}
 	}
-	check(first, "farm", now, nil)
-	check(second, "farm", now.Add(time.Hour-1), nil)
-	check(second, "", now.Add(time.Hour), credentials.ErrExpired)
-	check(other, "farm.north-1", now, nil)
-	check(first+"x", "", now, credentials.ErrUnknown)
-	check(strings.Replace(first, "_1_", "_2_", 1), "", now, credentials.ErrUnknown)
-	check(strings.Replace(first, "_1_", "_3_", 1), "", now, credentials.ErrUnknown)
-	check(strings.Replace(first, "_farm_", "_farm.north-1_", 1), "", now, credentials.ErrUnknown)
-	for _, bad := range []string{"", "x", "tallyroot_farm_1", "tallyroot_farm_x_" + strings.Repeat("A", 43), "Tallyroot" + first[9:], strings.Repeat("a", 1<<16)} {
-		check(bad, "", now, credentials.ErrMalformed)
-	}
-	// Revoked and expired are said only to who has the secret.
-	record.Revoked = now
-	if err := s.PutToken(record); err != nil {
-		t.Fatal(err)
-	}
-	check(second, "", now, credentials.ErrRevoked)
-	check(second[:len(second)-1]+"~", "", now, credentials.ErrUnknown)
-
-	// All of it is there for the next process.
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s = open(t, dir)
-	defer s.Close()
-	check(first, "farm", now, nil)
-	check(second, "", now, credentials.ErrRevoked)
-	if list, err := s.Tokens("farm"); err != nil || len(list) != 2 || list[0].Number != 1 {
-		t.Errorf("%+v, %v", list, err)
-	}
 }
 
-func TestManagedKeys(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	if key, err := s.ManagedKey("farm"); key != "" || err != nil {
-		t.Errorf("%q, %v", key, err)
-	}
-	if err := s.PutManagedKey("farm", "a key"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s = open(t, dir)
-	defer s.Close()
-	if key, err := s.ManagedKey("farm"); key != "a key" || err != nil {
-		t.Errorf("%q, %v", key, err)
-	}
+// taken is a store in which every number is taken by the time it is used.
+type taken struct {
+	credentials.Store
+	tried int
 }
 
-// The secret of a token is nowhere on disk.
-func TestOnlyHashesAreStored(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	token, _, err := credentials.Issue(s, "farm", now, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	secret := token[strings.LastIndex(token, "_1_")+3:]
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%v, %v", files, err)
-	}
-	for _, name := range files {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if bytes.Contains(content, []byte(secret)) {
-			t.Errorf("%s holds the token's secret", name)
-		}
+func (*taken) Tokens(string) ([]credentials.Token, error) { return nil, nil }
+
+func (s *taken) AddToken(credentials.Token) error {
+	s.tried++
+	return credentials.ErrTaken
+}
+
+func TestIssueGivesUp(t *testing.T) {
+	s := &taken{}
+	secret, _, err := credentials.Issue(s, "farm", time.Now(), time.Time{})
+	if secret != "" || !errors.Is(err, credentials.ErrTaken) || s.tried < 2 {
+		t.Errorf("%q, %v after %d tries", secret, err, s.tried)
 	}
 }
