@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: build test lint generate check-generated tools test-go test-crash bench bench-growth fuzz clean
+.PHONY: build test lint generate check-generated tools test-go test-crash bench bench-growth bench-backends fuzz clean
 
 # Tests find the outside programs here: grpcurl, staticcheck, fsck, the generators.
 export PATH := $(CURDIR)/build/bin:$(PATH)
@@ -52,6 +52,10 @@ bench: build
 
 bench-growth: build
 	go run ./internal/bench -binary build/bin/tallyroot -growth
+
+# The same on MariaDB, in the process and on Trillian's own servers, beside a plain client of those.
+bench-backends: build tools
+	go run ./internal/bench -binary build/bin/tallyroot -backends
 
 # Every fuzz target for ten seconds: make fuzz TIME=1m for longer.
 fuzz:

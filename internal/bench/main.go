@@ -5,6 +5,7 @@
 //
 //	bench -binary build/bin/tallyroot            the rates
 //	bench -binary build/bin/tallyroot -growth    what changes from 10,000 to 1,000,000 entries
+//	bench -binary build/bin/tallyroot -backends  MariaDB and Trillian's own servers
 package main
 
 import (
@@ -28,6 +29,7 @@ func main() {
 	binary := flag.String("binary", "", "the tallyroot program to measure")
 	seconds := flag.Int("seconds", 10, "how long each load lasts")
 	growth := flag.Bool("growth", false, "measure how the figures change as the log grows")
+	others := flag.Bool("backends", false, "measure on MariaDB, in the process and on Trillian's own servers")
 	entries := flag.Int64("entries", 1_000_000, "with -growth: how far the log grows")
 	dir := flag.String("dir", os.TempDir(), "where the data directory is made")
 	flag.Parse()
@@ -36,10 +38,14 @@ func main() {
 		defer os.RemoveAll(data)
 		fmt.Printf("%d processors, %s, data in %s\n", runtime.NumCPU(), runtime.Version(), data)
 		limits(data)
-		if *growth {
-			err = grow(*binary, data, *entries, time.Duration(*seconds)*time.Second)
-		} else {
-			err = rates(*binary, data, time.Duration(*seconds)*time.Second)
+		each := time.Duration(*seconds) * time.Second
+		switch {
+		case *growth:
+			err = grow(*binary, data, *entries, each)
+		case *others:
+			err = backends(*binary, data, each)
+		default:
+			err = rates(*binary, data, each)
 		}
 	}
 	if err != nil {

@@ -25,10 +25,10 @@ type server struct {
 	started time.Duration // from exec to "listening on"
 }
 
-func start(binary, dir string) (*server, error) {
+func start(binary, dir string, flags ...string) (*server, error) {
 	s := &server{dir: dir}
-	s.cmd = exec.Command(binary, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--origin", "bench.example/log",
-		"--public-url", "http://127.0.0.1", "--policy", "none", "--rate-limit", "0")
+	s.cmd = exec.Command(binary, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--origin", "bench.example/log",
+		"--public-url", "http://127.0.0.1", "--policy", "none", "--rate-limit", "0"}, flags...)...)
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
