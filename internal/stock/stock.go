@@ -53,7 +53,9 @@ func New(dir string, o Options) (*Trillian, error) {
 	if o.Cert != "" {
 		serverFlags = append(serverFlags, "--tls_cert_file="+o.Cert, "--tls_key_file="+o.Key)
 	}
-	signerFlags := []string{"--config=" + config, "--force_master", "--sequencer_interval=" + o.Interval.String(), "--batch_size=4000"}
+	signerFlags := []string{"--config=" + config, "--sequencer_interval=" + o.Interval.String(), "--batch_size=4000",
+		// It pauses before its election for each tree even when there is none.
+		"--force_master", "--pre_election_pause=1ms"}
 	t := new(Trillian)
 	if t.Server, err = start(dir, "trillian_log_server", append(serverFlags, o.Server...)); err != nil {
 		return nil, err
