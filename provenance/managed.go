@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/tallyroot/tallyroot/provenance/credentials"
 	"github.com/tallyroot/tallyroot/provenance/entry"
@@ -59,7 +60,7 @@ func (m *managedKeys) make(origin, participant string) (*entry.Key, error) {
 // come back, as one after which the same may be sent again.
 func storeError(err error) error {
 	if errors.Is(err, credentials.ErrUnavailable) {
-		return unavailable(err)
+		return &Unavailable{Why: "tokens and keys cannot be looked up now; nothing of this was done", After: time.Second, Err: err}
 	}
 	return err
 }

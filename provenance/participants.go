@@ -100,7 +100,7 @@ func (s *Service) PutParticipant(ctx context.Context, caller Caller, statement p
 // queueParticipant completes a statement about a participant, and queues it if it
 // will hold.
 func (s *Service) queueParticipant(statement participant.Statement) (*trillianlog.Ticket, error) {
-	if err := s.caughtUp(); err != nil {
+	if err := s.Takes(); err != nil {
 		return nil, err
 	}
 	if _, known := s.projection.State().Latest().Participant(statement.ID); known && statement.Number == 1 {
@@ -135,7 +135,7 @@ func (s *Service) beginChange(id string) error {
 	s.order.Lock()
 	defer s.order.Unlock()
 	if s.changing[id] {
-		return fmt.Errorf("%w: the participant %s is being changed by another request; try again in a second", ErrUnavailable, id)
+		return &Unavailable{Why: fmt.Sprintf("the participant %s is being changed by another request; nothing of this was logged", id), After: time.Second}
 	}
 	s.changing[id] = true
 	return nil

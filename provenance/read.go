@@ -3,7 +3,6 @@ package provenance
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -176,15 +175,16 @@ func (s *Service) findOriginal(ctx context.Context, eventID, participant string)
 	if err != nil {
 		return nil, nil // nothing can have an empty id
 	}
-	stored, found, err := s.log.Find(ctx, identity)
+	published, _ := s.log.Published()
+	index, found, err := s.projection.First(identity, published.Size)
 	if err != nil || !found {
-		return nil, unavailable(err)
+		return nil, err
 	}
-	e, err := s.entryAt(ctx, stored.Index)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
+	e, err := s.entryAt(ctx, index)
+	if err != nil || e.Participants[0] != participant || aboutOf(e.Entry) != eventID {
+		return nil, err
 	}
-	return &e, err
+	return &e, nil
 }
 
 // InclusionProof proves the entry at index in the tree of that size, which a

@@ -60,8 +60,14 @@ type Config struct {
 	// MaxQueue bounds the leaves that wait for an index; 0 means the log's own
 	// default.
 	MaxQueue int
-	Logger   *slog.Logger     // nil: slog.Default()
-	Now      func() time.Time // nil: time.Now. For warnings and for tokens' ends, never for an entry
+	// CallTimeout and IntegrationTimeout are the log's, see trillianlog.Options; 0
+	// means its defaults.
+	CallTimeout        time.Duration
+	IntegrationTimeout time.Duration
+	// Hooks are told what the log does, for metrics.
+	Hooks  trillianlog.Hooks
+	Logger *slog.Logger     // nil: slog.Default()
+	Now    func() time.Time // nil: time.Now. For warnings and for tokens' ends, never for an entry
 }
 
 // DefaultMinFree is the free disk space that the service keeps: room for what
@@ -77,7 +83,6 @@ type Service struct {
 	lock        *datadir.Dir
 	credentials credentials.Store
 	projection  *projection.Projection
-	resumed     uint64 // how many leaves an earlier process had stored
 	tiles       *tiles.Store
 	log         *trillianlog.Log
 	managed     managedKeys
@@ -169,19 +174,22 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 		Void:       s.void,
 		MaxQueue:   c.MaxQueue,
 		Reserve:    both(freeSpace(c.Dir, c.MinFree), backend),
+		Hooks:      c.Hooks,
 		Logger:     s.logger,
+
+		CallTimeout:        c.CallTimeout,
+		IntegrationTimeout: c.IntegrationTimeout,
 	})
 	if err != nil {
 		return errors.Join(err, backend.Close())
 	}
-	s.resumed = s.log.Status().Stored
 	s.catchUp(ctx)
 	return s.genesis(ctx)
 }
 
 // catchUpTime is how long Open waits for the leaves that an earlier process had
 // stored and not published. A witness or a full disk may keep it from that; then
-// reads go on, and caughtUp answers those who write.
+// reads go on, and Takes answers those who write.
 const catchUpTime = 5 * time.Second
 
 func (s *Service) catchUp(ctx context.Context) {
@@ -189,7 +197,7 @@ func (s *Service) catchUp(ctx context.Context) {
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for s.caughtUp() != nil && s.log.Status().Publishing == nil {
+	for s.Takes() != nil && s.log.Status().Publishing == nil {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -198,12 +206,19 @@ func (s *Service) catchUp(ctx context.Context) {
 	}
 }
 
-// caughtUp is nil once the projection has seen all that an earlier process had
-// stored. Until then nothing new is taken: a statement may be among it that
-// changes by what that is judged.
-func (s *Service) caughtUp() error {
-	if s.projection.Next() < s.resumed {
-		return fmt.Errorf("%w: entries from before the restart are being published first; send it again in a second", ErrUnavailable)
+// Takes is nil, or what everything that is sent now is answered: an Unavailable.
+//
+// Nothing is taken before the projection has seen all that the log had when it last
+// asked its back end, at the start or after an outage. A statement may be among it,
+// logged by an earlier process or with an outcome that nobody knew, that changes by
+// what new entries are judged.
+func (s *Service) Takes() error {
+	// In this order: the log learns what it has before it takes anything again.
+	if err := s.log.Refusal(); err != nil {
+		return unavailable(err)
+	}
+	if s.projection.Next() < s.log.Resumed() {
+		return &Unavailable{Why: "entries from before an interruption are being published first; nothing of this was logged", After: time.Second}
 	}
 	return nil
 }
@@ -239,6 +254,9 @@ func servicePolicy(text []byte, logKey string) (*policy.Policy, error) {
 	return p, nil
 }
 
+// genesisTime is how long Open waits for a checkpoint over the first entry.
+const genesisTime = time.Minute
+
 // genesis makes leaf 0 of a new log, and checks that of an old one.
 func (s *Service) genesis(ctx context.Context) error {
 	want := participant.Genesis{
@@ -254,8 +272,10 @@ func (s *Service) genesis(ctx context.Context) error {
 	if err := s.log.Status().Err; err != nil {
 		return nil // the log says why it takes nothing; reads go on
 	}
+	ctx, cancel := context.WithTimeout(ctx, genesisTime)
+	defer cancel()
 	if _, err := s.logStatement(ctx, want.JSON()); err != nil {
-		return fmt.Errorf("log the first entry: %w", err)
+		return fmt.Errorf("log the first entry: %w", errors.Join(err, s.log.Status().Publishing))
 	}
 	return nil
 }

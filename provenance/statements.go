@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/epcis"
@@ -76,7 +77,7 @@ func (s *Service) checkNumber(ctx context.Context, by string, v jcs.Value) error
 func (s *Service) logMaster(ctx context.Context, by string, v jcs.Value, p *prepared) (Logged, error) {
 	done, err := s.numbering.turn(ctx)
 	if err != nil {
-		return Logged{}, fmt.Errorf("%w: other statements are being numbered and take long; send it again", ErrUnavailable)
+		return Logged{}, &Unavailable{Why: "other product and place statements are being numbered and take long; nothing of this was logged", After: time.Second}
 	}
 	defer done()
 	identifier, err := gs1.Canonical(text(v, "identifier"))
@@ -163,13 +164,13 @@ func (s *Service) logStatement(ctx context.Context, v jcs.Value) (uint64, error)
 // admit judges a submission by the state under which it will stand. It is called
 // with order held, so that no statement about its participants comes between.
 func (s *Service) admit(p *prepared) error {
-	if err := s.caughtUp(); err != nil {
+	if err := s.Takes(); err != nil {
 		return err
 	}
 	view := s.projection.State().Latest()
 	for _, id := range p.entry.Participants {
 		if s.changing[id] {
-			return fmt.Errorf("%w: the keys of %s are being changed; send it again in a second", ErrUnavailable, id)
+			return &Unavailable{Why: fmt.Sprintf("the keys of %s are being changed; nothing of this was logged", id), After: time.Second}
 		}
 	}
 	if isMaster(p.entry.JSON) {

@@ -139,6 +139,23 @@ var (
 	// ErrExists: the name or number is taken.
 	ErrExists = errors.New("taken already")
 	// ErrUnavailable: the service cannot take anything now (full disk, a log
-	// that stopped, too much under way); send it again later.
+	// that stopped, too much under way); send it again later. See Unavailable.
 	ErrUnavailable = errors.New("nothing can be logged now")
 )
+
+// Unavailable is an ErrUnavailable with what its sender may know.
+type Unavailable struct {
+	Why   string        // a sentence: what, and what became of what was sent
+	After time.Duration // when to send it again
+	Err   error         // the cause, for the operator; nil if Why says all
+}
+
+func (e *Unavailable) Error() string { return e.Why }
+
+// Unwrap gives ErrUnavailable and the cause.
+func (e *Unavailable) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrUnavailable}
+	}
+	return []error{ErrUnavailable, e.Err}
+}

@@ -26,6 +26,12 @@ type prepared struct {
 // until ctx ends: then the answer is Pending. The same text again is answered
 // with the first one's place.
 func (s *Service) Log(ctx context.Context, caller Caller, sub Submission) (Logged, error) {
+	if err := mayLog(caller); err != nil {
+		return Logged{}, err
+	}
+	if err := s.Takes(); err != nil {
+		return Logged{}, err
+	}
 	p, statement, err := s.prepare(ctx, caller, sub)
 	if err != nil {
 		return Logged{}, err
@@ -76,15 +82,22 @@ func (s *Service) Validate(ctx context.Context, caller Caller, sub Submission) (
 	return Logged{EventID: p.eventID, Warnings: p.warnings}, s.admit(p)
 }
 
+func mayLog(caller Caller) error {
+	switch {
+	case caller.Admin:
+		return fmt.Errorf("%w: events are logged with the token of a participant, not with the operator's", ErrForbidden)
+	case caller.Participant == "":
+		return fmt.Errorf("%w: send the participant's token in the header Authorization: Bearer TOKEN", ErrUnauthenticated)
+	}
+	return nil
+}
+
 // prepare checks everything about a submission that does not depend on its
 // place in the log. A product or place statement that the service is to sign is
 // given back as it is: its number depends on those before it.
 func (s *Service) prepare(ctx context.Context, caller Caller, sub Submission) (*prepared, *jcs.Value, error) {
-	switch {
-	case caller.Admin:
-		return nil, nil, fmt.Errorf("%w: events are logged with the token of a participant, not with the operator's", ErrForbidden)
-	case caller.Participant == "":
-		return nil, nil, fmt.Errorf("%w: send the participant's token in the header Authorization: Bearer TOKEN", ErrUnauthenticated)
+	if err := mayLog(caller); err != nil {
+		return nil, nil, err
 	}
 	if sub.Signed {
 		p, err := s.prepareSigned(ctx, caller, sub.Body)
@@ -259,15 +272,6 @@ func (s *Service) queueAll(ready []*prepared, statements []*jcs.Value, results [
 		results[i].Err = unavailable(err)
 	}
 	return tickets
-}
-
-// unavailable marks an error of the log as one after which the same may be sent
-// again.
-func unavailable(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 // settle waits for the outcome of a queued leaf.

@@ -11,7 +11,8 @@ import (
 // identities are stored, nor one that says where a pre-ordered tree ends when
 // leaves are not integrated yet.
 //
-// A Backend is safe for concurrent use. It must have exactly one sequencer
+// A Backend is safe for concurrent use, and every call returns soon after its
+// context has ended. It must have exactly one sequencer
 // (one [Log]) at a time; what happens when there are two is its own affair:
 // no answer of it is believed before the publisher has rebuilt the root.
 type Backend interface {

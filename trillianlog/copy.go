@@ -78,7 +78,7 @@ func Copy(ctx context.Context, o Copying) (Copied, error) {
 	if o.Progress == nil {
 		o.Progress = func(CopyStep, uint64, uint64) {}
 	}
-	c := &copier{Copying: o, from: &rpc{o.From}, to: &rpc{o.To}}
+	c := &copier{Copying: o, from: &rpc{Backend: o.From}, to: &rpc{Backend: o.To}}
 	if err := c.measure(ctx); err != nil {
 		return Copied{}, fmt.Errorf("the source: %w", err)
 	}

@@ -21,8 +21,8 @@ type copiedLeaf struct {
 // copied reads integrated leaves from first on, at least one and at most n, with
 // their identities.
 func (r *rpc) copied(ctx context.Context, first uint64, n int) ([]copiedLeaf, error) {
-	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
+	ctx, done := r.begin(ctx)
+	defer done()
 	response, err := r.Client().GetLeavesByRange(ctx, &trillian.GetLeavesByRangeRequest{
 		LogId: r.TreeID(), StartIndex: int64(first), Count: int64(n)})
 	if err != nil {

@@ -13,9 +13,13 @@ var (
 	// ErrNoSpace: Options.Reserve says that there is no room. Nothing was
 	// logged; appends go on by themselves when there is room again.
 	ErrNoSpace = errors.New("no room for more leaves")
-	// ErrUnavailable: the back end refused the leaf, and said afterwards that
-	// it does not have it. Ask again.
-	ErrUnavailable = errors.New("the log's back end did not take the leaf")
+	// ErrUnavailable: the back end does not answer, or refused the leaf and said
+	// afterwards that it does not have it. Unless ErrUnknown is there too, nothing
+	// was logged; ask again in a second.
+	ErrUnavailable = errors.New("the log's back end takes no leaves")
+	// ErrUnknown: the back end stopped answering while it was given the leaf. Log
+	// it again when it answers: the identity makes that safe.
+	ErrUnknown = errors.New("it is not known whether it stored this one")
 	// ErrClosed: the log is closed or closing. For a leaf that was on its way
 	// the outcome is unknown: log it again, the identity makes that safe.
 	ErrClosed = errors.New("the log is closed")

@@ -65,13 +65,21 @@ type Options struct {
 	MaxQueue      int // leaves that wait to be written; 0: DefaultMaxQueue
 	MaxQueueBytes int // and their bytes; 0: DefaultMaxQueueBytes
 
-	// OnBatch and OnPublish are for metrics: a batch of new leaves became
-	// durable; a checkpoint was published. They may be nil and must not block.
-	OnBatch   func(leaves int, took time.Duration)
-	OnPublish func(size uint64, took time.Duration)
-	Logger    *slog.Logger // nil: slog.Default()
+	// CallTimeout bounds one call to the back end; 0: DefaultCallTimeout. What a
+	// write that it cuts off has stored is not known before the back end was asked.
+	// While one has taken a quarter of it nothing new is taken. A back end that is
+	// far away needs more: a write of MaxBatch leaves must fit.
+	CallTimeout time.Duration
+	// IntegrationTimeout is how long leaves may be stored and not in the tree
+	// before Status says that publishing does not get on; 0:
+	// DefaultIntegrationTimeout.
+	IntegrationTimeout time.Duration
+
+	Hooks
+	Logger *slog.Logger // nil: slog.Default()
 
 	fault func(step string) error // ends the publisher between two steps, in tests
+	probe time.Duration           // instead of probeEvery, in tests
 }
 
 // Log is an append-only log. It is safe for concurrent use.
@@ -85,6 +93,7 @@ type Log struct {
 	cancel      context.CancelFunc // ends all work
 	endPatience context.CancelFunc // ends all trying again
 	done        sync.WaitGroup     // sequencer and publisher
+	watching    sync.WaitGroup
 	closing     sync.Once
 	closeErr    error
 
@@ -106,21 +115,30 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	o = o.withDefaults()
 	life, cancel := context.WithCancel(context.Background())
 	patience, endPatience := context.WithCancel(life)
-	l := &Log{options: o, backend: &rpc{o.Backend}, logger: o.Logger, cancel: cancel, endPatience: endPatience}
+	suspect := make(chan struct{}, 1)
+	backend := &rpc{Backend: o.Backend, timeout: o.CallTimeout, onError: func(call string) {
+		signal(suspect)
+		if o.OnError != nil {
+			o.OnError(call)
+		}
+	}}
+	backend.interrupt() // makes the first line
+	l := &Log{options: o, backend: backend, logger: o.Logger, cancel: cancel, endPatience: endPatience}
 	wake := make(chan struct{}, 1)
 	l.sequencer = &sequencer{
-		backend: l.backend, reserve: o.Reserve, void: o.Void, hook: o.OnBatch, logger: o.Logger,
+		backend: l.backend, reserve: o.Reserve, void: o.Void, hooks: o.Hooks, logger: o.Logger,
 		maxBatch: o.MaxBatch, maxLeaves: o.MaxQueue, maxBytes: o.MaxQueueBytes,
-		patience: patience,
-		onStored: func() { signal(wake) },
-		taken:    func(stored uint64) bool { return l.publisher.reached.Load() >= stored },
-		wake:     make(chan struct{}, 1),
-		flying:   make(map[[32]byte]*item),
+		stall: o.CallTimeout / stalledPart, patience: patience,
+		onStored: func() { signal(wake) }, onStop: l.stop,
+		taken: func(stored uint64) bool { return l.publisher.reached.Load() >= stored },
+		wake:  make(chan struct{}, 1), suspect: suspect,
+		flying: make(map[[32]byte]*item),
 	}
 	l.publisher = &publisher{
 		backend: l.backend, tiles: o.Tiles, last: o.Last, projection: o.Projection,
 		origin: o.Origin, signer: o.Signer, policy: o.Policy, witness: o.Witness, logger: o.Logger,
-		stored: &l.sequencer.stored, release: l.sequencer.release, hook: o.OnPublish, fault: o.fault,
+		stored: &l.sequencer.stored, release: l.sequencer.release, hooks: o.Hooks, fault: o.fault,
+		outage: l.sequencer.outage.Load, slow: o.IntegrationTimeout,
 		wake: wake, onReached: func() { signal(l.sequencer.wake) },
 	}
 	if err := l.resume(ctx); err != nil {
@@ -142,6 +160,15 @@ func (o Options) withDefaults() Options {
 	if o.MaxQueueBytes <= 0 {
 		o.MaxQueueBytes = DefaultMaxQueueBytes
 	}
+	if o.CallTimeout <= 0 {
+		o.CallTimeout = DefaultCallTimeout
+	}
+	if o.IntegrationTimeout <= 0 {
+		o.IntegrationTimeout = DefaultIntegrationTimeout
+	}
+	if o.probe <= 0 {
+		o.probe = probeEvery
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -152,6 +179,7 @@ func (l *Log) start(life, patience context.Context) {
 	if l.stopError() != nil {
 		return
 	}
+	l.watching.Go(func() { l.sequencer.watch(life, l.options.probe) })
 	drain := make(chan struct{})
 	l.done.Go(func() {
 		defer close(drain)
@@ -169,9 +197,13 @@ func (l *Log) start(life, patience context.Context) {
 	})
 }
 
-// stop ends publishing and appending for good.
+// stop ends publishing and appending for good. The first reason counts.
 func (l *Log) stop(why *StopError) {
 	l.mu.Lock()
+	if l.stopped != nil {
+		l.mu.Unlock()
+		return
+	}
 	l.stopped = why
 	l.mu.Unlock()
 	size := uint64(0)
@@ -191,8 +223,8 @@ func (l *Log) stopError() *StopError {
 
 // Add takes a leaf and gives it the next index, unless the same leaf is there or
 // under way. It does not wait for that: Wait does. Indices are given in the
-// order of the calls. Errors: ErrBusy, ErrClosed, *StopError; the leaf was then
-// not logged.
+// order of the calls. Errors: ErrBusy, ErrUnavailable, ErrClosed, *StopError; the
+// leaf was then not logged.
 func (l *Log) Add(leaf Leaf) (*Ticket, error) {
 	tickets, err := l.sequencer.add([]Leaf{leaf})
 	if err != nil {
@@ -205,19 +237,20 @@ func (l *Log) Add(leaf Leaf) (*Ticket, error) {
 // none.
 func (l *Log) AddAll(leaves []Leaf) ([]*Ticket, error) { return l.sequencer.add(leaves) }
 
-// Find looks for a leaf that is stored, published or not, or under way. One that
-// is under way may have NoIndex.
-func (l *Log) Find(ctx context.Context, identity [32]byte) (Stored, bool, error) {
-	if stored, ok := l.sequencer.find(identity); ok {
-		return stored, true, nil
+// Refusal is what Add would answer while the back end takes no leaves: an error
+// that wraps ErrUnavailable. It is nil otherwise. It costs next to nothing.
+func (l *Log) Refusal() error {
+	if o := l.sequencer.outage.Load(); o != nil {
+		return o.refusal
 	}
-	found, err := l.backend.Find(ctx, [][32]byte{identity})
-	if err != nil {
-		return Stored{}, false, fmt.Errorf("look up an identity: %w", err)
-	}
-	stored, ok := found[identity]
-	return stored, ok, nil
+	return nil
 }
+
+// Resumed is how many leaves the log had when it last asked the back end for all
+// that it has: when it was opened, and after each outage. Among those, as long as
+// they are not published, may be some that nobody was told of, or that somebody
+// was told might not be there. While Refusal is not nil it may still grow.
+func (l *Log) Resumed() uint64 { return l.sequencer.resumed.Load() }
 
 // Published gives the newest published checkpoint, and its signed text; before
 // the first one, the empty checkpoint and nil. The text must not be changed.
@@ -299,12 +332,15 @@ type Status struct {
 	Err error
 	// Publishing is nil, or why publishing does not get on at the moment.
 	Publishing error
-	// Writable is nil, or what Add or Wait would say to a new leaf; one that
-	// wraps ErrUnavailable may still be taken, when the back end answers again.
+	// Writable is nil, or why a new leaf would be refused.
 	Writable error
+	// Readable is nil, or why there is nothing to prove leaves with: nothing is
+	// published yet, or it does not meet the policy. What the back end does has no
+	// part in it.
+	Readable error
 
 	Published   uint64    // size of the published checkpoint
-	PublishedAt time.Time // zero if it was published by an earlier process
+	PublishedAt time.Time // zero if nothing is published
 	Stored      uint64    // durable leaves
 	QueueLeaves int       // leaves that wait to be durable
 	QueueBytes  int
@@ -315,7 +351,9 @@ type Status struct {
 func (l *Log) Status() Status {
 	var st Status
 	if pub := l.publisher.published.Load(); pub != nil {
-		st.Published, st.PublishedAt = pub.checkpoint.Size, pub.at
+		st.Published, st.PublishedAt, st.Readable = pub.checkpoint.Size, pub.at, pub.verdict
+	} else {
+		st.Readable = errors.New("no checkpoint is published yet")
 	}
 	st.Stored = max(st.Published, l.sequencer.stored.Load())
 	if stopped := l.stopError(); stopped != nil {
@@ -325,13 +363,16 @@ func (l *Log) Status() Status {
 		st.Publishing = *trouble
 	}
 	l.sequencer.mu.Lock()
-	if st.Writable = l.sequencer.refuse; st.Writable == nil && l.sequencer.stuck != nil {
-		st.Writable = fmt.Errorf("%w yet: %w", ErrUnavailable, l.sequencer.stuck)
+	if st.Writable = l.sequencer.refuse; st.Writable == nil && l.sequencer.away != nil {
+		st.Writable = l.sequencer.away.status()
 	}
 	st.QueueLeaves, st.QueueBytes, st.Counts = l.sequencer.leaves, l.sequencer.bytes, l.sequencer.counts
 	l.sequencer.mu.Unlock()
-	if st.Err != nil {
+	switch {
+	case st.Err != nil:
 		st.Publishing = st.Err
+	case st.Publishing == nil && st.Published < st.Stored && errors.Is(st.Writable, ErrUnavailable):
+		st.Publishing = st.Writable
 	}
 	if st.Writable == nil && l.options.Reserve != nil {
 		if err := l.options.Reserve(); err != nil {
@@ -341,16 +382,22 @@ func (l *Log) Status() Status {
 	return st
 }
 
+// closeTime is how long Close lets the back end take what is under way.
+const closeTime = 30 * time.Second
+
 // Close refuses new leaves, writes and publishes what is under way, and closes
-// the back end. What cannot be published at once (a witness that does not
-// answer, a full disk) is left to the next start; who waits for it gets
-// ErrClosed.
+// the back end. What cannot be published at once (a witness or a back end that
+// does not answer, a full disk) is left to the next start; who waits for it gets
+// ErrClosed. A back end that is slow is left after half a minute.
 func (l *Log) Close() error {
 	l.closing.Do(func() {
 		l.sequencer.shut(ErrClosed)
 		l.endPatience()
+		enough := time.AfterFunc(closeTime, l.cancel)
 		l.done.Wait()
+		enough.Stop()
 		l.cancel()
+		l.watching.Wait()
 		l.sequencer.mu.Lock()
 		l.sequencer.abandon(ErrClosed)
 		l.sequencer.mu.Unlock()

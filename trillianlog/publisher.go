@@ -26,9 +26,17 @@ const (
 	maxReadLeaves  = 256 // leaves asked for in one call
 )
 
-// maxDrainLooks is how often a publisher that is to end looks whether another
-// process has integrated the last leaves.
-const maxDrainLooks = 50
+// Another process may integrate leaves. Nothing tells when it has, so the publisher
+// looks: often at first, then again after lookPart of the time that it has waited.
+const (
+	firstLook = 5 * time.Millisecond
+	lastLook  = 250 * time.Millisecond
+	lookPart  = 4
+	// drainTime is how long a publisher that is to end waits for it.
+	drainTime = time.Second
+	// DefaultIntegrationTimeout is Options.IntegrationTimeout where that is not set.
+	DefaultIntegrationTimeout = 30 * time.Second
+)
 
 // publisher reads leaves back, rebuilds the root and publishes checkpoints.
 //
@@ -57,7 +65,9 @@ type publisher struct {
 	logger     *slog.Logger
 	stored     *atomic.Uint64    // how many leaves are known to be durable
 	release    func(size uint64) // answers who waits
-	hook       func(size uint64, took time.Duration)
+	outage     func() *outage    // of the back end; nil while there is none
+	slow       time.Duration     // Options.IntegrationTimeout
+	hooks      Hooks
 	fault      func(step string) error // tests only
 
 	wake chan struct{} // holds one token when there may be work
@@ -69,11 +79,12 @@ type publisher struct {
 
 	published atomic.Pointer[publication]
 	trouble   atomic.Pointer[error] // why publishing does not get on; nil if it does
+	complaint complaint             // about that
 
 	// Owned by the goroutine of run, and by Open before.
-	looks int           // in a row for leaves that are stored and not integrated
-	tree  *compactRange // over all leaves that were read and written as tiles
-	bound boundCheckpoint
+	waiting time.Time     // since when leaves are stored and the tree does not grow
+	tree    *compactRange // over all leaves that were read and written as tiles
+	bound   boundCheckpoint
 }
 
 // publication is a published checkpoint.
@@ -96,6 +107,13 @@ type boundCheckpoint struct {
 func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) error {
 	var pause backoff
 	for {
+		if o := p.outage(); o != nil {
+			select {
+			case <-o.over:
+			case <-patience.Done():
+				return patience.Err()
+			}
+		}
 		known := p.stored.Load()
 		more, err := p.step(ctx, patience)
 		var stopped *StopError
@@ -112,9 +130,12 @@ func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) er
 			continue
 		}
 		pause = backoff{}
-		if p.trouble.Swap(nil) != nil {
-			p.logger.Info("publishing goes on", "size", p.tree.End())
+		if more || known <= p.tree.End() {
+			p.waiting = time.Time{}
+		} else if p.waiting.IsZero() {
+			p.waiting = time.Now()
 		}
+		p.note(known)
 		if more {
 			continue
 		}
@@ -128,24 +149,26 @@ func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) er
 // leaves were stored before the last look at the back end.
 func (p *publisher) idle(ctx context.Context, drain <-chan struct{}, known uint64) bool {
 	if known > p.tree.End() {
-		// They are stored but not integrated: another process does that. Look
-		// again soon.
-		p.looks++
+		// They are stored but not integrated: another process does that. More may
+		// become durable meanwhile.
+		p.reach(math.MaxUint64)
+		waited := time.Since(p.waiting)
 		select {
 		case <-drain:
-			if p.looks > maxDrainLooks {
+			if waited > drainTime {
 				return false
 			}
 		default:
 		}
+		look := time.NewTimer(min(max(waited/lookPart, firstLook), lastLook))
+		defer look.Stop()
 		select {
-		case <-time.After(firstPause):
+		case <-look.C:
 			return true
 		case <-ctx.Done():
 			return false
 		}
 	}
-	p.looks = 0
 	select {
 	case <-p.wake:
 		return true
@@ -156,10 +179,28 @@ func (p *publisher) idle(ctx context.Context, drain <-chan struct{}, known uint6
 	}
 }
 
+// note says how publishing gets on after a step that did not fail. known is how
+// many leaves were stored before it.
+func (p *publisher) note(known uint64) {
+	if waited := time.Since(p.waiting); !p.waiting.IsZero() && waited > p.slow {
+		p.failed(fmt.Errorf("%d leaves are stored and have not been in the tree for %v: is Trillian's log signer running, is its clock right?",
+			known-p.tree.End(), waited.Round(time.Second)))
+		return
+	}
+	if p.trouble.Load() == nil {
+		return
+	}
+	p.trouble.Store(nil)
+	_, lasted := p.complaint.end()
+	p.logger.Info("publishing goes on", "size", p.tree.End(), "after", lasted)
+}
+
 func (p *publisher) failed(err error) {
 	p.trouble.Store(&err)
 	p.reach(math.MaxUint64)
-	p.logger.Error("publishing does not get on; trying again", "error", err)
+	if say, since := p.complaint.begin(); say {
+		p.logger.Error("publishing does not get on; trying again", "error", err, "since", since)
+	}
 }
 
 func (p *publisher) reach(size uint64) {
@@ -206,8 +247,8 @@ func (p *publisher) step(ctx, patience context.Context) (more bool, err error) {
 	if err := p.publish(patience, next, signed); err != nil {
 		return false, err
 	}
-	if p.hook != nil {
-		p.hook(next.Size, time.Since(start))
+	if p.hooks.OnPublish != nil {
+		p.hooks.OnPublish(next.Size, time.Since(start))
 	}
 	return true, nil
 }

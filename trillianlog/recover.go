@@ -64,7 +64,7 @@ func Recover(ctx context.Context, r Recovery) (checkpoint.Checkpoint, error) {
 		seen = append(seen, bound.Checkpoint)
 		slices.SortStableFunc(seen, bySize)
 	}
-	if err := prove(ctx, &rpc{r.Backend}, seen); err != nil {
+	if err := prove(ctx, &rpc{Backend: r.Backend}, seen); err != nil {
 		return checkpoint.Checkpoint{}, err
 	}
 	if err := r.Last.Swap(ctx, old, []byte(largest.Body())); err != nil {

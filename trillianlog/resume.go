@@ -65,6 +65,7 @@ func (l *Log) resume(ctx context.Context) error {
 		return err
 	}
 	l.sequencer.stored.Store(l.sequencer.next)
+	l.sequencer.resumed.Store(l.sequencer.next)
 	l.logger.Info("log opened", "origin", p.origin, "stored", l.sequencer.next, "bound", p.bound.Size, "published", published.Size)
 	return nil
 }
@@ -126,10 +127,10 @@ func (l *Log) loadPublished() (checkpoint.Checkpoint, error) {
 func (l *Log) loadLast(ctx context.Context, published checkpoint.Checkpoint, latest root) error {
 	text, err := l.options.Last.Load(ctx)
 	if errors.Is(err, ErrNoLastCheckpoint) {
-		next, _, nextErr := l.backend.Next(ctx)
+		next, _, nextErr := l.backend.next(ctx)
 		switch {
 		case nextErr != nil:
-			return fmt.Errorf("ask for the next index: %w", nextErr)
+			return nextErr
 		case next > 0 || latest.size > 0 || published.Size > 0:
 			return fmt.Errorf("%w, and the log is not empty: without it the log could sign a second history. Put the file back from where it is; if it is lost, `tallyroot recover` starts again from the published checkpoint", err)
 		}

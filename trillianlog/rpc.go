@@ -2,9 +2,11 @@ package trillianlog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/trillian"
@@ -12,14 +14,102 @@ import (
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
-// rpcTimeout bounds one call to Trillian. A call that it cuts off has an
-// unknown outcome, like any other that fails.
-const rpcTimeout = 30 * time.Second
+// DefaultCallTimeout is Options.CallTimeout where that is not set.
+const DefaultCallTimeout = 20 * time.Second
 
-// rpc is the back end in this package's words.
-type rpc struct{ Backend }
+// rpc is the back end in this package's words. It bounds every call: one that is
+// cut off has an unknown outcome, like any other that fails.
+type rpc struct {
+	Backend
+	timeout time.Duration     // of one call; 0: DefaultCallTimeout
+	onError func(call string) // is told of every call that fails; may be nil
+
+	answered atomic.Uint64            // calls that did not fail
+	line     atomic.Pointer[callLine] // on which the calls under way hang; nil: none
+}
+
+// The names of the calls, for metrics.
+const (
+	callAdd         = "add"
+	callFind        = "find"
+	callNext        = "next"
+	callRoot        = "root"
+	callLeaves      = "leaves"
+	callConsistency = "consistency"
+)
+
+// Calls are the names that Hooks.OnError gives.
+func Calls() []string {
+	return []string{callAdd, callFind, callNext, callRoot, callLeaves, callConsistency}
+}
+
+type callLine struct {
+	context.Context
+	cut context.CancelFunc
+}
+
+func newLine() *callLine {
+	ctx, cut := context.WithCancel(context.Background())
+	return &callLine{ctx, cut}
+}
+
+// interrupt ends the calls under way. Later ones are not touched.
+func (r *rpc) interrupt() {
+	if old := r.line.Swap(newLine()); old != nil {
+		old.cut()
+	}
+}
+
+// begin bounds a call; done is called at its end.
+func (r *rpc) begin(ctx context.Context) (_ context.Context, done context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.timeout, DefaultCallTimeout))
+	line := r.line.Load()
+	if line == nil {
+		return ctx, cancel
+	}
+	unhook := context.AfterFunc(line, cancel)
+	return ctx, func() {
+		unhook()
+		cancel()
+	}
+}
+
+// outcome counts a call that has ended.
+func (r *rpc) outcome(call string, err error) {
+	switch {
+	case err == nil:
+		r.answered.Add(1)
+	case r.onError != nil && !errors.Is(err, context.Canceled) && status.Code(err) != codes.Canceled:
+		r.onError(call)
+	}
+}
+
+// find is Backend.Find.
+func (r *rpc) find(ctx context.Context, identities [][32]byte) (map[[32]byte]Stored, error) {
+	ctx, done := r.begin(ctx)
+	defer done()
+	found, err := r.Find(ctx, identities)
+	r.outcome(callFind, err)
+	if err != nil {
+		return nil, fmt.Errorf("look up identities: %w", err)
+	}
+	return found, nil
+}
+
+// next is Backend.Next.
+func (r *rpc) next(ctx context.Context) (next uint64, holes []uint64, err error) {
+	ctx, done := r.begin(ctx)
+	defer done()
+	next, holes, err = r.Next(ctx)
+	r.outcome(callNext, err)
+	if err != nil {
+		return 0, nil, fmt.Errorf("ask for the next index: %w", err)
+	}
+	return next, holes, nil
+}
 
 // add writes items at the indices of plan, in rising order. After an error any
 // of them may be stored.
@@ -38,8 +128,8 @@ func (r *rpc) add(ctx context.Context, items []*item, plan []uint64) error {
 }
 
 func (r *rpc) addRun(ctx context.Context, items []*item, first uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
+	ctx, done := r.begin(ctx)
+	defer done()
 	leaves := make([]trillian.LogLeaf, len(items))
 	request := &trillian.AddSequencedLeavesRequest{LogId: r.TreeID(), Leaves: make([]*trillian.LogLeaf, len(items))}
 	for i, it := range items {
@@ -50,6 +140,7 @@ func (r *rpc) addRun(ctx context.Context, items []*item, first uint64) error {
 		request.Leaves[i] = leaf
 	}
 	response, err := r.Client().AddSequencedLeaves(ctx, request)
+	r.outcome(callAdd, err)
 	if err != nil {
 		return err
 	}
@@ -57,8 +148,8 @@ func (r *rpc) addRun(ctx context.Context, items []*item, first uint64) error {
 		return fmt.Errorf("the back end answered for %d leaves of %d", len(response.Results), len(items))
 	}
 	for i, result := range response.Results {
-		if status := result.GetStatus(); status != nil && status.Code != int32(codes.OK) {
-			return fmt.Errorf("index %d: %s: %s", first+uint64(i), codes.Code(status.Code), status.Message)
+		if st := result.GetStatus(); st != nil && st.Code != int32(codes.OK) {
+			return fmt.Errorf("index %d: %s: %s", first+uint64(i), codes.Code(st.Code), st.Message)
 		}
 	}
 	return nil
@@ -71,9 +162,10 @@ type root struct {
 }
 
 func (r *rpc) root(ctx context.Context) (root, error) {
-	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
+	ctx, done := r.begin(ctx)
+	defer done()
 	response, err := r.Client().GetLatestSignedLogRoot(ctx, &trillian.GetLatestSignedLogRootRequest{LogId: r.TreeID()})
+	r.outcome(callRoot, err)
 	if err != nil {
 		return root{}, fmt.Errorf("ask for the tree's root: %w", err)
 	}
@@ -91,10 +183,11 @@ func (r *rpc) root(ctx context.Context) (root, error) {
 // leaves reads integrated leaves from first on, at least one and at most n. A
 // leaf that is not what it says it is gives a *StopError.
 func (r *rpc) leaves(ctx context.Context, first uint64, n int) (values [][]byte, hashes [][32]byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
+	ctx, done := r.begin(ctx)
+	defer done()
 	response, err := r.Client().GetLeavesByRange(ctx, &trillian.GetLeavesByRangeRequest{
 		LogId: r.TreeID(), StartIndex: int64(first), Count: int64(n)})
+	r.outcome(callLeaves, err)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read leaves from %d on: %w", first, err)
 	}
@@ -146,10 +239,11 @@ func (r *rpc) consistencyProof(ctx context.Context, from, to uint64) ([][]byte, 
 	if from == 0 || from == to {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
+	ctx, done := r.begin(ctx)
+	defer done()
 	response, err := r.Client().GetConsistencyProof(ctx, &trillian.GetConsistencyProofRequest{
 		LogId: r.TreeID(), FirstTreeSize: int64(from), SecondTreeSize: int64(to)})
+	r.outcome(callConsistency, err)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the consistency proof from %d to %d: %w", from, to, err)
 	}

@@ -21,9 +21,6 @@ const (
 	maxBatchBytes = 3 << 20
 )
 
-// NoIndex stands in [Stored] for the index of a leaf that has none yet.
-const NoIndex = math.MaxUint64
-
 // sequencer is the one writer. It gives each leaf its index and writes it to
 // the back end: whatever has gathered while the last batch was being written,
 // without a timer.
@@ -36,34 +33,47 @@ type sequencer struct {
 	backend   *rpc
 	reserve   func() error
 	void      func(index uint64) (Leaf, error)
-	hook      func(leaves int, took time.Duration)
+	hooks     Hooks
 	logger    *slog.Logger
 	maxBatch  int
 	maxLeaves int
 	maxBytes  int
+	stall     time.Duration            // after which a write counts as stalled
 	patience  context.Context          // ends when nothing is to be tried again
 	onStored  func()                   // wakes the publisher
+	onStop    func(*StopError)         // ends the log's publishing and appending
 	taken     func(stored uint64) bool // whether the publisher has come to that many
 
 	// stored is the index after the last leaf that this process knows to be
 	// durable.
 	stored atomic.Uint64
+	// resumed is what it was when the back end was last asked for all that it has.
+	resumed atomic.Uint64
 
 	// Owned by run.
-	next    uint64
-	settled bool // next is what the back end would say, and there is no hole
+	next     uint64
+	settled  bool            // next is what the back end would say, and there is no hole
+	refused  error           // why the back end has not taken the last write
+	released []time.Duration // owned by release
 
-	wake chan struct{} // holds one token while the queue may be non-empty
+	wake    chan struct{} // holds one token while there may be work
+	suspect chan struct{} // holds one token when a call has failed
+
+	trouble     complaint              // that the back end takes no leaves
+	unconfirmed complaint              // that writes had an unknown outcome
+	outage      atomic.Pointer[outage] // away, for readers without mu
 
 	mu          sync.Mutex
 	queue       []*batch // the last one takes new leaves while it is not full
+	writing     *batch   // what run writes
 	flying      map[[32]byte]*item
 	leaves      int // in flying
 	bytes       int
 	refuse      error    // why no leaf is taken any more
 	published   uint64   // size of the published checkpoint
 	unpublished []*batch // durable, in the order of their writing
-	stuck       error    // why no index can be given at the moment
+	away        *outage  // nil while the back end takes leaves
+	answers     bool     // it is away, and has answered since
 	counts      Counts
 }
 
@@ -91,6 +101,9 @@ func (s *sequencer) add(leaves []Leaf) ([]*Ticket, error) {
 	defer s.mu.Unlock()
 	if s.refuse != nil {
 		return nil, s.refuse
+	}
+	if s.away != nil {
+		return nil, s.away.refusal
 	}
 	if s.leaves+len(leaves) > s.maxLeaves || s.bytes+bytes > s.maxBytes {
 		return nil, fmt.Errorf("%w: %d leaves of %d bytes in all wait, at most %d of %d bytes may",
@@ -129,40 +142,35 @@ func (s *sequencer) enqueue(leaf Leaf, hash [32]byte) *item {
 	return it
 }
 
-// find says whether the identity is under way.
-func (s *sequencer) find(identity [32]byte) (Stored, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	it, ok := s.flying[identity]
-	if !ok {
-		return Stored{}, false
-	}
-	return Stored{Index: NoIndex, LeafHash: it.hash}, true
-}
-
 // run writes batches until the log is closed and the queue is empty, or ctx
 // ends.
 func (s *sequencer) run(ctx context.Context) {
 	for {
-		b := s.take(ctx)
-		if b == nil {
+		b, more := s.take(ctx)
+		switch {
+		case !more:
 			return
+		case b == nil:
+			s.regain(ctx)
+			continue
 		}
-		start := time.Now()
 		fresh, err := s.write(ctx, b)
-		s.finish(b, fresh, err)
-		if s.hook != nil && err == nil {
-			s.hook(fresh, time.Since(start))
+		var stopped *StopError
+		if errors.As(err, &stopped) {
+			s.onStop(stopped)
 		}
+		s.finish(b, fresh, err)
+		s.tidy(ctx)
 	}
 }
 
-// take gives the oldest batch, and nil when there will be none.
+// take gives the oldest batch, nil when the back end answers again after an
+// outage, and false when there will be no more.
 //
 // A batch that is not full is left to gather while the publisher has not come to
 // the last one: written now, it would only wait for the publisher later, and
 // make the disk write more often.
-func (s *sequencer) take(ctx context.Context) *batch {
+func (s *sequencer) take(ctx context.Context) (b *batch, more bool) {
 	for {
 		// Those who were answered with the last checkpoint log their next leaf
 		// first.
@@ -173,27 +181,57 @@ func (s *sequencer) take(ctx context.Context) *batch {
 			b := s.queue[0]
 			s.queue[0] = nil
 			s.queue = s.queue[1:]
+			b.begun, s.writing = time.Now(), b
 			s.mu.Unlock()
-			return b
+			return b, true
 		}
 		closing := s.refuse != nil && len(s.queue) == 0
+		back := s.away != nil && s.answers
+		s.answers = false
 		s.mu.Unlock()
-		if closing {
-			return nil
+		switch {
+		case closing:
+			return nil, false
+		case back:
+			return nil, true
 		}
 		select {
 		case <-s.wake:
 		case <-ctx.Done():
-			return nil
+			return nil, false
 		}
 	}
+}
+
+// send says that the batch goes to the back end now; false: it was answered, and
+// must not.
+func (s *sequencer) send(b *batch) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.answered {
+		return false
+	}
+	b.sent = true
+	return true
 }
 
 // finish moves a written batch on to where it waits for the publisher, or
 // answers it.
 func (s *sequencer) finish(b *batch, fresh int, err error) {
+	now := time.Now()
+	if err == nil && fresh > 0 {
+		if s.hooks.OnBatch != nil {
+			s.hooks.OnBatch(fresh, now.Sub(b.begun))
+		}
+		if s.outage.Load() == nil {
+			if ended, lasted := s.trouble.end(); ended {
+				s.logger.Info("the back end takes leaves again", "after", lasted)
+			}
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.writing = nil
 	for _, it := range b.items {
 		delete(s.flying, it.identity)
 		s.leaves--
@@ -208,19 +246,20 @@ func (s *sequencer) finish(b *batch, fresh int, err error) {
 		}
 	}
 	s.bytes -= b.bytes
-	b.items = nil
+	b.items, b.durable = nil, now
 	if err == nil && fresh > 0 {
 		s.counts.Batches++
 		s.counts.Leaves += uint64(fresh)
 	}
 	var stopped *StopError
 	switch {
+	case b.answered:
 	case err != nil:
-		b.close(err)
+		b.answer(err)
 	case b.end <= s.published:
-		b.close(nil)
+		b.answer(nil)
 	case errors.As(s.refuse, &stopped):
-		b.close(s.refuse)
+		b.answer(s.refuse)
 	default:
 		s.unpublished = append(s.unpublished, b)
 	}
@@ -228,16 +267,24 @@ func (s *sequencer) finish(b *batch, fresh int, err error) {
 
 // release answers what a published checkpoint of the size covers.
 func (s *sequencer) release(size uint64) {
+	now := time.Now()
+	s.released = s.released[:0]
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.published = size
 	n := 0
 	for n < len(s.unpublished) && s.unpublished[n].end <= size {
-		s.unpublished[n].close(nil)
+		s.unpublished[n].answer(nil)
+		s.released = append(s.released, now.Sub(s.unpublished[n].durable))
 		s.unpublished[n] = nil
 		n++
 	}
 	s.unpublished = s.unpublished[n:]
+	s.mu.Unlock()
+	if s.hooks.OnProvable != nil {
+		for _, took := range s.released {
+			s.hooks.OnProvable(took)
+		}
+	}
 }
 
 // shut makes add refuse with why. A *StopError also answers everything that
@@ -246,19 +293,34 @@ func (s *sequencer) release(size uint64) {
 func (s *sequencer) shut(why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var stopped *StopError
-	if errors.As(s.refuse, &stopped) {
+	if s.stopped() {
 		return
 	}
 	s.refuse = why
-	if errors.As(why, &stopped) {
+	if s.stopped() {
 		s.abandon(why)
 	}
 	signal(s.wake)
 }
 
+// stopped says whether the log has stopped for good. It is called with mu held.
+func (s *sequencer) stopped() bool {
+	var stopped *StopError
+	return errors.As(s.refuse, &stopped)
+}
+
 // abandon answers everything that waits. It is called with mu held.
 func (s *sequencer) abandon(why error) {
+	s.drop(why)
+	for _, b := range s.unpublished {
+		b.answer(why)
+	}
+	s.unpublished = nil
+}
+
+// drop answers what waits to be written, and never was. It is called with mu
+// held.
+func (s *sequencer) drop(why error) {
 	for _, b := range s.queue {
 		for _, it := range b.items {
 			delete(s.flying, it.identity)
@@ -266,12 +328,9 @@ func (s *sequencer) abandon(why error) {
 		}
 		s.bytes -= b.bytes
 		b.items = nil
-		b.close(why)
+		b.answer(why)
 	}
-	for _, b := range s.unpublished {
-		b.close(why)
-	}
-	s.queue, s.unpublished = nil, nil
+	s.queue = nil
 }
 
 // signal puts a token into a channel that holds one.

@@ -3,6 +3,7 @@ package trillianlog
 import (
 	"context"
 	"crypto/sha256"
+	"time"
 )
 
 // Ticket stands for one call of [Log.Add].
@@ -15,10 +16,11 @@ type Ticket struct {
 // LeafHash is the RFC 6962 hash of the leaf that was given to Add.
 func (t *Ticket) LeafHash() [32]byte { return t.leafHash }
 
-// Wait returns when a published checkpoint covers the leaf, or when it is
-// certain that none will. Errors: *Conflict, ErrNoSpace, ErrUnavailable,
-// *StopError, ErrClosed; or ctx's, and then the leaf is still under way: wait
-// again, or log it again later. Any number of goroutines may wait.
+// Wait returns when a published checkpoint covers the leaf, when it is certain
+// that none will, or when nobody can say for now. Errors: *Conflict, ErrNoSpace,
+// ErrUnavailable, *StopError; ErrUnknown, ErrClosed: log it again, to see; or
+// ctx's, and then the leaf is still under way: wait again, or log it again later.
+// Any number of goroutines may wait.
 func (t *Ticket) Wait(ctx context.Context) (Placed, error) {
 	select {
 	case <-t.item.batch.done:
@@ -35,10 +37,10 @@ func (t *Ticket) Wait(ctx context.Context) (Placed, error) {
 
 func (t *Ticket) outcome() (Placed, error) {
 	switch {
+	case t.item.batch.err != nil: // first: the sequencer may still be at the item
+		return Placed{}, t.item.batch.err
 	case t.item.err != nil:
 		return Placed{}, t.item.err
-	case t.item.batch.err != nil:
-		return Placed{}, t.item.batch.err
 	case t.item.stands != t.leafHash:
 		return Placed{}, &Conflict{Index: t.item.index}
 	}
@@ -68,6 +70,12 @@ type batch struct {
 	items []*item
 	bytes int
 
+	// Guarded by sequencer.mu.
+	begun    time.Time // when run took it
+	sent     bool      // the back end may have got it
+	answered bool
+	durable  time.Time // when it was
+
 	// end is the size that a published checkpoint must have to cover the
 	// batch. Set by the sequencer when the batch is durable.
 	end  uint64
@@ -75,8 +83,12 @@ type batch struct {
 	done chan struct{}
 }
 
-func (b *batch) close(err error) {
-	b.err = err
+// answer is called with sequencer.mu held. Only the first answer counts.
+func (b *batch) answer(err error) {
+	if b.answered {
+		return
+	}
+	b.answered, b.err = true, err
 	close(b.done)
 }
 

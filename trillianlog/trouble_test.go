@@ -49,7 +49,6 @@ func TestPublishingGoesOnWhenTheDiskDoes(t *testing.T) {
 			}
 			ticket := add(t, l, leaf("a", "text"))
 			<-said.lines
-			<-said.lines // tried again
 			if st := l.Status(); st.Publishing == nil || st.Published != 0 || st.Err != nil || st.Writable != nil {
 				t.Fatalf("status %+v", st)
 			}

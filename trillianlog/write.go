@@ -2,31 +2,40 @@ package trillianlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
 // write makes the batch durable and gives each item its place, or its own err if
 // the back end does not have it. fresh is how many it stored. An error is for the
 // whole batch: ErrNoSpace and ErrUnavailable say that nothing of it is stored,
-// ErrClosed that it is not known what is.
+// ErrUnknown and ErrClosed that it is not known what is. A batch that an outage
+// has answered is left at the next step.
 func (s *sequencer) write(ctx context.Context, b *batch) (fresh int, err error) {
 	if s.reserve != nil {
 		if err := s.reserve(); err != nil {
 			return 0, fmt.Errorf("%w: %w", ErrNoSpace, err)
 		}
 	}
-	if !s.settled {
-		if err := s.settle(ctx); err != nil {
-			return 0, unavailable(ctx, err)
+	var missing []*item
+	err = s.again(func() (err error) {
+		if !s.settled {
+			if err := s.settle(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	missing, err := s.lookUp(ctx, b.items)
+		missing, err = s.lookUp(ctx, b.items)
+		return err
+	})
 	if err != nil {
-		return 0, unavailable(ctx, err)
+		return 0, s.fail(ctx, err, ErrUnavailable)
 	}
 	fresh = len(missing)
 	plan := indices(nil, s.next, len(missing))
 	for attempt := 1; len(missing) > 0; attempt++ {
+		if !s.send(b) {
+			return fresh - len(missing), nil
+		}
 		failure := s.backend.add(ctx, missing, plan)
 		if failure == nil {
 			for i, it := range missing {
@@ -39,42 +48,77 @@ func (s *sequencer) write(ctx context.Context, b *batch) (fresh int, err error) 
 		// the back end has said what it has.
 		s.settled = false
 		s.count(func(c *Counts) { c.Unsettled++ })
-		s.logger.Warn("the back end did not confirm a write; asking what it has",
-			"error", failure, "first", plan[0], "leaves", len(missing))
-		missing, plan, err = s.ask(ctx, missing)
+		if say, _ := s.unconfirmed.begin(); say {
+			s.logger.Warn("the back end did not confirm a write; asking what it has",
+				"error", failure, "first", plan[0], "leaves", len(missing))
+		}
+		err := s.again(func() (err error) {
+			missing, plan, err = s.ask(ctx, missing)
+			return err
+		})
 		if err != nil {
-			return 0, fmt.Errorf("%w: %v", ErrClosed, err)
+			return 0, s.fail(ctx, err, ErrUnknown)
 		}
-		if attempt == writeAttempts {
-			for _, it := range missing {
-				it.err = unavailable(ctx, failure)
-			}
-			fresh -= len(missing)
-			missing = nil
+		ending := s.patience.Err() != nil
+		if attempt < writeAttempts && !ending {
+			continue
+		}
+		why := fmt.Errorf("%w: it refused this one", ErrUnavailable)
+		if ending {
+			why = ErrClosed
+		} else {
+			s.refused = failure
+		}
+		for _, it := range missing {
+			it.err = why
+		}
+		fresh -= len(missing)
+		missing = nil
+	}
+	s.noteStored()
+	return fresh, nil
+}
+
+// tidy follows each batch: what a torn write has left must not stay a hole.
+func (s *sequencer) tidy(ctx context.Context) {
+	refused := s.refused
+	s.refused = nil
+	switch {
+	case refused != nil:
+		s.leave(fmt.Errorf("%w: %w", errRefused, refused))
+	case !s.settled && s.outage.Load() == nil && ctx.Err() == nil:
+		var stopped *StopError
+		if err := s.settle(ctx); errors.As(err, &stopped) {
+			s.onStop(stopped)
+		} else if err != nil {
+			s.leave(err)
 		}
 	}
-	if !s.settled {
-		// What is left of a torn write must not stay a hole.
-		if err := s.settle(ctx); err != nil {
-			s.logger.Warn("the back end's leaves are not in order yet", "error", err)
-		}
-	}
+}
+
+// noteStored tells the publisher of leaves that are durable.
+func (s *sequencer) noteStored() {
 	if s.next > s.stored.Load() {
 		s.stored.Store(s.next)
 		s.onStored()
 	}
-	return fresh, nil
 }
 
 // writeAttempts is how often a batch is written before its leaves are refused.
 const writeAttempts = 4
 
-// unavailable is why nothing of a batch was written.
-func unavailable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%w: %v", ErrClosed, err)
+// fail says why a batch was not written: the log ends, it has to stop, or the back
+// end does not answer. That is an outage, and it has answered the batch.
+func (s *sequencer) fail(ctx context.Context, err, otherwise error) error {
+	var stopped *StopError
+	switch {
+	case errors.As(err, &stopped):
+		return stopped
+	case ctx.Err() != nil || s.patience.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrClosed, otherwise)
 	}
-	return fmt.Errorf("%w: %v", ErrUnavailable, err)
+	s.leave(err)
+	return fmt.Errorf("%w: %w", otherwise, err)
 }
 
 // lookUp fills in the items that are stored, and gives those that are not.
@@ -83,9 +127,9 @@ func (s *sequencer) lookUp(ctx context.Context, items []*item) (missing []*item,
 	for i, it := range items {
 		identities[i] = it.identity
 	}
-	stored, err := s.backend.Find(ctx, identities)
+	stored, err := s.backend.find(ctx, identities)
 	if err != nil {
-		return nil, fmt.Errorf("look up identities: %w", err)
+		return nil, err
 	}
 	if len(stored) == 0 {
 		return items, nil
@@ -102,45 +146,41 @@ func (s *sequencer) lookUp(ctx context.Context, items []*item) (missing []*item,
 	return missing, nil
 }
 
-// ask finds out, for as long as it takes, which of the items a write has
-// stored, and plans indices for the others: first the holes that it left.
+// ask finds out which of the items a write has stored, and plans indices for the
+// others: first the holes that it left. After an error missing is items.
 func (s *sequencer) ask(ctx context.Context, items []*item) (missing []*item, plan []uint64, err error) {
-	var pause backoff
-	for {
-		var holes []uint64
-		var next uint64
-		missing, err = s.lookUp(ctx, items)
-		if err == nil {
-			next, holes, err = s.backend.Next(ctx)
-		}
-		s.setStuck(err)
-		if err == nil {
-			s.next = next
-			for _, it := range items {
-				// Stored by this very call, not before it.
-				it.existed = false
-			}
-			return missing, indices(holes, next, len(missing)), nil
-		}
-		s.logger.Error("the back end does not say what it has stored", "error", err)
-		if err := pause.wait(s.patience); err != nil {
-			return nil, nil, err
-		}
+	missing, err = s.lookUp(ctx, items)
+	if err != nil {
+		return items, nil, err
 	}
+	next, holes, err := s.end(ctx)
+	if err != nil {
+		return items, nil, err
+	}
+	s.next = next
+	for _, it := range items {
+		// Stored by this very call, not before it.
+		it.existed = false
+	}
+	return missing, indices(holes, next, len(missing)), nil
 }
 
-func (s *sequencer) setStuck(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stuck = err
+// end is the back end's Next. A back end that has fewer leaves than it confirmed
+// gives a *StopError: an index that was given must not be given again.
+func (s *sequencer) end(ctx context.Context) (next uint64, holes []uint64, err error) {
+	next, holes, err = s.backend.next(ctx)
+	if stored := s.stored.Load(); err == nil && next < stored {
+		err = stop(RolledBack, "the back end has %d leaves; %d were stored before: it was restored from an older copy; put the newest one back", next, stored)
+	}
+	return next, holes, err
 }
 
 // settle reads from the back end where the log ends, and fills the holes below
 // with leaves that say that they are nothing else.
 func (s *sequencer) settle(ctx context.Context) error {
-	next, holes, err := s.backend.Next(ctx)
+	next, holes, err := s.end(ctx)
 	if err != nil {
-		return fmt.Errorf("ask for the next index: %w", err)
+		return err
 	}
 	if len(holes) > 0 && s.void == nil {
 		return fmt.Errorf("the back end has no leaf at index %d although it has one at %d, and this log has no filler leaf", holes[0], next-1)

@@ -26,11 +26,17 @@ import (
 // hashSize bytes: who reads the entries finds out if two met.
 const (
 	cursorKey    = 'c' // → u64: the position after the last one applied
+	formatKey    = 'f' // → format
+	identityKey  = 'i' // identity ‖ u64 position
 	postingKey   = 'k' // key's hash ‖ u64 position
 	eventKey     = 'e' // hash of an eventID ‖ u64 position
 	statementKey = 's' // u64 position → entry: what the participants' state is folded from
 	hashSize     = 16
 )
+
+// format names what is written here. A folder of another one is emptied, and
+// computed again.
+const format = "2"
 
 const (
 	cacheSize    = 32 << 20
@@ -62,6 +68,9 @@ func Open(dir string, logger pebble.Logger) (*Projection, error) {
 }
 
 func (p *Projection) load() error {
+	if err := p.checkFormat(); err != nil {
+		return err
+	}
 	value, closer, err := p.db.Get([]byte{cursorKey})
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil
@@ -90,6 +99,27 @@ func (p *Projection) load() error {
 		p.state.Apply(binary.BigEndian.Uint64(it.Key()[1:]), e)
 	}
 	return it.Error()
+}
+
+func (p *Projection) checkFormat() error {
+	have, closer, err := p.db.Get([]byte{formatKey})
+	if err == nil {
+		same := string(have) == format
+		if err := closer.Close(); err != nil || same {
+			return err
+		}
+	} else if !errors.Is(err, pebble.ErrNotFound) {
+		return err
+	}
+	batch := p.db.NewBatch()
+	defer batch.Close()
+	if err := batch.DeleteRange([]byte{0}, []byte{0xff}, nil); err != nil {
+		return err
+	}
+	if err := batch.Set([]byte{formatKey}, []byte(format), nil); err != nil {
+		return err
+	}
+	return batch.Commit(pebble.Sync)
 }
 
 // Next is the position of the first leaf that Apply has not seen.
@@ -130,6 +160,12 @@ func (p *Projection) Apply(ctx context.Context, first uint64, leaves [][]byte) e
 		if id, ok := e.JSON.Get("eventID"); ok {
 			h := sha256.Sum256([]byte(id.Text()))
 			key = posting(key[:0], eventKey, h[:], index)
+			if err := batch.Set(key, nil, nil); err != nil {
+				return err
+			}
+		}
+		if id, err := entry.Identity(e.Participants[0], e.JSON); err == nil {
+			key = posting(key[:0], identityKey, id[:], index)
 			if err := batch.Set(key, nil, nil); err != nil {
 				return err
 			}
@@ -198,6 +234,16 @@ func (p *Projection) Newest(key historyindex.Key, size uint64, limit int) ([]uin
 func (p *Projection) Events(eventID string, size uint64, limit int) ([]uint64, error) {
 	h := sha256.Sum256([]byte(eventID))
 	return p.scan(eventKey, h[:], 0, size, limit, true)
+}
+
+// First gives the position below size of the first entry that has the identity.
+// Rarely it is another one's: read the entry.
+func (p *Projection) First(identity [32]byte, size uint64) (index uint64, found bool, err error) {
+	positions, err := p.scan(identityKey, identity[:], 0, size, 1, false)
+	if len(positions) == 0 {
+		return 0, false, err
+	}
+	return positions[0], true, err
 }
 
 // scan reads the positions under one hash from first on, below end, rising or
