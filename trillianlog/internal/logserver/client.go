@@ -14,6 +14,7 @@ import (
 	"github.com/google/trillian/trees"
 	"github.com/google/trillian/util/clock"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 )
 
 // Client is a trillian.TrillianLogClient that calls Trillian's server directly.
@@ -24,9 +25,16 @@ type Client struct {
 	// Tree is the only one that may be asked for. If it is nil, the server reads
 	// the tree that a request names from its storage.
 	Tree *trillian.Tree
-	// Use is called before each call, done after it. An error is the answer. It
-	// may be nil.
+	// Use is called before each call, done when the server has ended it. An error
+	// is the answer. It may be nil.
 	Use func() (done func(), err error)
+	// Explain gives the answer to a call for the error that the server has for
+	// it. It may be nil.
+	Explain func(error) error
+	// Abandon is for a storage that does not always notice that a context has
+	// ended. If it is set, the caller gets its answer then, and the server goes
+	// on by itself; Abandon is called before.
+	Abandon func()
 
 	server *server.TrillianLogRPCServer
 }
@@ -41,18 +49,44 @@ func New(registry extension.Registry, clock clock.TimeSource) *Client {
 // call runs one RPC with the tree in its context, so that the server does not
 // read it from the admin storage each time (trees/trees.go).
 func call[Req, Resp any](ctx context.Context, c *Client, rpc func(context.Context, Req) (Resp, error), req Req) (resp Resp, err error) {
+	done := func() {}
 	if c.Use != nil {
-		done, err := c.Use()
-		if err != nil {
+		if done, err = c.Use(); err != nil {
 			return resp, err
 		}
-		defer done()
 	}
 	if c.Tree != nil {
 		ctx = trees.NewContext(ctx, c.Tree)
 	}
-	return rpc(ctx, req)
+	run := func() (Resp, error) {
+		defer done()
+		resp, err := rpc(ctx, req)
+		if err != nil && c.Explain != nil {
+			err = c.Explain(err)
+		}
+		return resp, err
+	}
+	if c.Abandon == nil {
+		return run()
+	}
+	type answer struct {
+		resp Resp
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		resp, err := run()
+		answered <- answer{resp, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.resp, a.err
+	case <-ctx.Done():
+		c.Abandon()
+		return resp, status.FromContextError(ctx.Err()).Err()
+	}
 }
+
 func (c *Client) QueueLeaf(ctx context.Context, req *trillian.QueueLeafRequest, _ ...grpc.CallOption) (*trillian.QueueLeafResponse, error) {
 	return call(ctx, c, c.server.QueueLeaf, req)
 }
