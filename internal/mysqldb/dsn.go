@@ -28,8 +28,11 @@ func parse(dsn string) (*mysql.Config, error) {
 	if err != nil {
 		return nil, errDSN(dsn)
 	}
-	// The driver takes an empty text for a database on this machine.
+	// The driver takes an empty text for a database on this machine, and the
+	// beginning of a URL for a user and a password.
 	switch {
+	case strings.HasPrefix(dsn, "mysql://"), strings.HasPrefix(dsn, "mariadb://"):
+		return nil, fmt.Errorf("the DSN is a URL: %s", dsnForm)
 	case d.User == "":
 		return nil, fmt.Errorf("the DSN names no user: %s", dsnForm)
 	case d.DBName == "":

@@ -195,6 +195,8 @@ func explain(err error) (what, todo string) {
 		return "the database does not let this machine in", "ask its administrator"
 	case 1142, 1143, 1227, 1370:
 		return "the database's user lacks a right", "the service needs SELECT, INSERT, UPDATE and DELETE on its database, and `tallyroot schema apply` CREATE, ALTER, INDEX and REFERENCES as well: give them with GRANT"
+	case 1054:
+		return "a table has other columns than this program knows", "see what `tallyroot schema check` says; a table of an older Trillian's has to be brought to that of version 1.8.0"
 	case 1146:
 		return "a table is missing", "run `tallyroot schema apply`, or restore the database from a backup"
 	case 1193:

@@ -60,7 +60,8 @@ type store struct {
 
 // Open gives the store of the service with that origin in the database, which has
 // our schema. dir is a folder for the key that seals private keys; it is made if
-// it is not there. The store does not own db, and asks it nothing yet.
+// it is not there. Where there are private keys that the folder's key does not
+// open, or there is none, that is an error. The store does not own db.
 func Open(db *sql.DB, origin, dir string, o Options) (credentials.Store, error) {
 	seal, err := openSeal(dir, origin)
 	if err != nil {
@@ -71,7 +72,31 @@ func Open(db *sql.DB, origin, dir string, o Options) (credentials.Store, error) 
 		s.logger = slog.Default()
 	}
 	s.cache = newCache(s.readToken, cmp.Or(o.Fresh, DefaultFresh), cmp.Or(o.Stale, DefaultStale), s.logger)
+	ctx, cancel := s.context()
+	defer cancel()
+	wrong, err := s.sealIsWrong(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look for managed keys: %w", mysqldb.Explain(err))
+	}
+	if wrong != nil {
+		return nil, wrong
+	}
 	return s, nil
+}
+
+// sealIsWrong says why the seal does not open what is in the database, by one key
+// that is there; err is why that cannot be read.
+func (s *store) sealIsWrong(ctx context.Context) (wrong, err error) {
+	var participant string
+	var sealed []byte
+	err = s.db.QueryRowContext(ctx, "SELECT participant, sealed FROM tallyroot_managed_keys WHERE origin = ? ORDER BY participant LIMIT 1", s.origin).Scan(&participant, &sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err == nil {
+		_, wrong = s.seal.open(participant, sealed)
+	}
+	return wrong, err
 }
 
 // Close leaves the database open.
@@ -197,15 +222,13 @@ func (s *store) ManagedKey(participant string) (string, error) {
 func (s *store) AddManagedKey(participant, private string) error {
 	ctx, cancel := s.context()
 	defer cancel()
-	// A new seal beside keys that another one closed would hide that it is lost.
-	if !s.seal.made() {
-		var other sql.NullString
-		if err := s.db.QueryRowContext(ctx, "SELECT MIN(participant) FROM tallyroot_managed_keys WHERE origin = ?", s.origin).Scan(&other); err != nil {
-			return s.failed("look for managed keys", err)
-		}
-		if other.Valid {
-			return s.seal.missing(other.String)
-		}
+	// A new seal beside keys that another one closed would open none of them.
+	wrong, err := s.sealIsWrong(ctx)
+	if err != nil {
+		return s.failed("look for managed keys", err)
+	}
+	if wrong != nil {
+		return wrong
 	}
 	sealed, err := s.seal.close(participant, private)
 	if err != nil {

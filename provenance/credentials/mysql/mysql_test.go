@@ -169,7 +169,7 @@ func TestNoSecretInTheDatabase(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, db, dir)
 	token, _ := credentialstest.Issue(t, s, "farm", time.Time{})
-	private := "PRIVATE+KEY+" + rand43(token)
+	private := "PRIVATE+KEY+" + secretOf(token)
 	if err := s.AddManagedKey("farm", private); err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestNoSecretInTheDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(dump, []byte("farm")) || bytes.Contains(dump, []byte(rand43(token))) {
+	if !bytes.Contains(dump, []byte("farm")) || bytes.Contains(dump, []byte(secretOf(token))) {
 		t.Error("the dump holds a secret, or nothing")
 	}
 	if info, err := os.Stat(filepath.Join(dir, sealFile)); err != nil || info.Mode().Perm() != 0o600 {
@@ -185,8 +185,8 @@ func TestNoSecretInTheDatabase(t *testing.T) {
 	}
 }
 
-// rand43 is a token's secret part.
-func rand43(token string) string { return token[len(token)-43:] }
+// secretOf is a token's secret part.
+func secretOf(token string) string { return token[len(token)-43:] }
 
 func TestSeal(t *testing.T) {
 	db, _ := database(t, mariadb.Shared(t))
@@ -222,22 +222,34 @@ func TestSeal(t *testing.T) {
 
 	// A lost seal is not made anew, and another one opens nothing.
 	other := t.TempDir()
-	s = open(t, db, other)
-	fails(s, "shop", sealFile+", which opens it, is missing")
-	if err := s.AddManagedKey("new", "key"); err == nil || !strings.Contains(err.Error(), "put the file back") {
-		t.Error(err)
+	refuses := func(says string) {
+		t.Helper()
+		if _, err := Open(db, origin, other, Options{}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("opened: %v; want an error that says %q", err, says)
+		}
 	}
-	if _, err := s.seal.close("new", "key"); err != nil {
+	exec("DELETE FROM tallyroot_managed_keys")
+	early := open(t, db, other)
+	if err := s.AddManagedKey("shop", "the key of shop"); err != nil {
 		t.Fatal(err)
 	}
-	fails(open(t, db, other), "shop", "sealed with another key")
+	if err := early.AddManagedKey("new", "key"); err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Errorf("a second seal was made: %v", err)
+	}
+	refuses(sealFile + ", which opens it, is missing")
+	stranger, err := Open(db, "other.example", other, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stranger.AddManagedKey("farm", "key"); err != nil {
+		t.Fatal(err)
+	}
+	refuses("sealed with another key")
 	for _, text := range []string{"", "x", strings.Repeat("A", 43), strings.Repeat("A", 44) + "\n\n"} {
 		if err := os.WriteFile(filepath.Join(other, sealFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(db, origin, other, Options{}); err == nil || !strings.Contains(err.Error(), sealFile) {
-			t.Errorf("%q: %v", text, err)
-		}
+		refuses(sealFile + " is not a key")
 	}
 }
 

@@ -50,7 +50,7 @@ func openSeal(dir, origin string) (*seal, error) {
 	}
 	key, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSuffix(string(text), "\n"))
 	if err != nil || len(key) != sealSize {
-		return nil, fmt.Errorf("%s is not the key that seals the managed keys: put it back from a backup", s.path)
+		return nil, fmt.Errorf("%s is not a key that seals managed keys: %s", s.path, putBack)
 	}
 	return s, s.use(key)
 }
@@ -69,17 +69,8 @@ func (s *seal) context(participant string) []byte {
 	return []byte("tallyroot/managed/v1\x00" + s.origin + "\x00" + participant)
 }
 
-// made says whether the key is there.
-func (s *seal) made() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.aead != nil
-}
-
-// missing says that the participant's key is sealed and the file not there.
-func (s *seal) missing(participant string) error {
-	return fmt.Errorf("the managed key of %s in the database is sealed, and %s, which opens it, is missing: put the file back from a backup", participant, s.path)
-}
+// putBack says what to do where the file is not the one that sealed.
+const putBack = "put the right file back from a backup; if there is none, delete the log's rows of the table tallyroot_managed_keys, and `tallyroot token add` gives each participant a new key"
 
 // close seals the participant's private key, and makes the key that seals where
 // there is none.
@@ -104,14 +95,14 @@ func (s *seal) open(participant string, sealed []byte) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.aead == nil {
-		return "", s.missing(participant)
+		return "", fmt.Errorf("the managed key of %s in the database is sealed, and %s, which opens it, is missing: %s", participant, s.path, putBack)
 	}
 	if len(sealed) == 0 || sealed[0] != sealVersion {
 		return "", fmt.Errorf("the managed key of %s in the database was sealed by a newer version of this program: use that", participant)
 	}
 	private, err := s.aead.Open(nil, nil, sealed[1:], s.context(participant))
 	if err != nil {
-		return "", fmt.Errorf("the managed key of %s in the database was changed, or sealed with another key than %s: put the right file back from a backup", participant, s.path)
+		return "", fmt.Errorf("the managed key of %s in the database was changed, or sealed with another key than %s: %s", participant, s.path, putBack)
 	}
 	return string(private), nil
 }
