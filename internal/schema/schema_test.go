@@ -210,6 +210,37 @@ func TestApplyAtOnce(t *testing.T) {
 	}
 }
 
+// While another process holds the lock, nothing is made.
+func TestApplyWaits(t *testing.T) {
+	db, _ := empty(t)
+	other, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	lock := func(query string) {
+		t.Helper()
+		var done bool
+		if err := other.QueryRowContext(t.Context(), query).Scan(&done); err != nil || !done {
+			t.Fatalf("%s: %v, %v", query, done, err)
+		}
+	}
+	lock(getLock)
+	changes := 0
+	err = Apply(t.Context(), db, func(change string) {
+		if changes++; changes > 1 {
+			return
+		}
+		if !strings.HasPrefix(change, "wait for another process") || tables(t, db) != 0 {
+			t.Errorf("with the lock taken: %s, %d tables", change, tables(t, db))
+		}
+		lock(release)
+	})
+	if err != nil || changes != 15 {
+		t.Errorf("%d changes, %v", changes, err)
+	}
+}
+
 // applied gives a pool on a database with the schema, as root.
 func applied(t testing.TB) (*sql.DB, string) {
 	t.Helper()

@@ -83,9 +83,9 @@ const (
 	secretText  = 43 // those in base64
 	// maxToken bounds what is looked at: prefix, a slug, a number, a secret.
 	maxToken = len(prefix) + 1 + 63 + 1 + 20 + 1 + secretText
-	// maxIssue bounds how often Issue tries the next number, which only other
-	// processes that issue at the same time can make it do.
-	maxIssue = 16
+	// maxIssue bounds how often Issue tries the next number, which only others
+	// that issue for the participant at the same time can make it do.
+	maxIssue = 100
 )
 
 // Issue makes a token for the participant, stores its hash and gives the token

@@ -322,13 +322,13 @@ func TestDatabaseAway(t *testing.T) {
 	check(t, s, missing, "", credentials.ErrUnknown)
 }
 
-// A token never lives longer than it was given because the database rounds.
-func TestTimesAreNotRoundedUp(t *testing.T) {
-	db, _ := database(t, mariadb.Shared(t))
-	s := open(t, db, t.TempDir())
-	_, record := credentialstest.Issue(t, s, "farm", credentialstest.Now.Add(999))
-	got, _, err := s.Token("farm", record.Number)
-	if err != nil || !got.Expires.Equal(credentialstest.Now) {
-		t.Errorf("%v, %v; want %v", got.Expires, err, credentialstest.Now)
+// A token never lives longer than it was given because a database rounds, as MySQL
+// does.
+func TestMoment(t *testing.T) {
+	if got := moment(credentialstest.Now.Add(999)); !got.Valid || !got.Time.Equal(credentialstest.Now) {
+		t.Errorf("%v; want %v", got, credentialstest.Now)
+	}
+	if moment(time.Time{}).Valid {
+		t.Error("the zero time is one")
 	}
 }
