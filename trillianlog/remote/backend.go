@@ -68,7 +68,6 @@ type Backend struct {
 	closed   bool
 	index    *index
 	known    leaves
-	recorded bool                  // index.record has something
 	doubt    []*trillian.LogLeaf   // of the write that was not answered
 	homeless map[[32]byte]homeless // by identity
 }
@@ -113,22 +112,12 @@ func Open(ctx context.Context, o Options) (_ *Backend, err error) {
 	if err := b.checkIndex(ctx, root); err != nil {
 		return nil, err
 	}
-	if err := b.recall(); err != nil {
-		return nil, fmt.Errorf("read the index of identities: %w", err)
+	b.known = newLeaves(b.index.next())
+	for at, leaf := range b.index.unshown {
+		b.known.put(at, leaf)
 	}
 	b.dirty.Store(true)
 	return b, b.locked(ctx, func() error { return nil })
-}
-
-// recall begins with what the last process knew.
-func (b *Backend) recall() error {
-	unshown, err := b.index.unshown()
-	b.known = newLeaves(b.index.next())
-	for at, leaf := range unshown {
-		b.known.put(at, leaf)
-	}
-	b.recorded = len(unshown) > 0
-	return err
 }
 
 func (o Options) withDefaults() Options {

@@ -21,7 +21,7 @@ type client struct {
 	b *Backend
 }
 
-// AddSequencedLeaves stores leaves. Another call, of Find and Next too, waits
+// AddSequencedLeaves stores leaves. Other calls of it, of Find and of Next wait
 // until it has returned.
 func (c *client) AddSequencedLeaves(ctx context.Context, request *trillian.AddSequencedLeavesRequest, options ...grpc.CallOption) (*trillian.AddSequencedLeavesResponse, error) {
 	for i, leaf := range request.Leaves {
@@ -30,20 +30,23 @@ func (c *client) AddSequencedLeaves(ctx context.Context, request *trillian.AddSe
 		}
 	}
 	b := c.b
-	if err := b.take(ctx); err != nil {
-		return nil, err
-	}
-	defer b.give()
-	response, err := c.TrillianLogClient.AddSequencedLeaves(ctx, request, options...)
-	if err == nil && len(response.Results) != len(request.Leaves) {
-		err = fmt.Errorf("the log server answered for %d leaves of %d", len(response.Results), len(request.Leaves))
-	}
+	var response *trillian.AddSequencedLeavesResponse
+	err := b.locked(ctx, func() (err error) {
+		response, err = c.TrillianLogClient.AddSequencedLeaves(ctx, request, options...)
+		if err == nil && len(response.Results) != len(request.Leaves) {
+			err = fmt.Errorf("the log server answered for %d leaves of %d", len(response.Results), len(request.Leaves))
+		}
+		if err != nil {
+			b.dirty.Store(true)
+			b.doubt = request.Leaves
+			return err
+		}
+		b.learn(request.Leaves, response.Results)
+		return nil
+	})
 	if err != nil {
-		b.dirty.Store(true)
-		b.doubt = request.Leaves
 		return nil, err
 	}
-	b.learn(request.Leaves, response.Results)
 	return response, nil
 }
 
@@ -95,15 +98,10 @@ func (b *Backend) learn(leaves []*trillian.LogLeaf, results []*trillian.QueuedLo
 			b.homeless[mine.identity] = homeless{hash: mine.hash}
 		}
 	}
-	if _, ok := b.known.beyond[b.known.next()]; ok {
-		b.dirty.Store(true) // another's leaf is to be read
+	if len(b.known.beyond) > 0 {
+		b.dirty.Store(true) // Trillian may show more now
 	}
-	err := b.promote()
-	if len(unshown) > 0 {
-		b.recorded = true
-		err = errors.Join(err, b.index.record(unshown, false))
-	}
-	if err != nil {
+	if err := errors.Join(b.promote(), b.index.record(unshown, false)); err != nil {
 		b.dirty.Store(true) // what is stored is stored; sync says it to who asks next
 		b.logger.Error("the index of identities cannot be written", "error", err)
 	}

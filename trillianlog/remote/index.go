@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -21,7 +22,7 @@ const (
 	keyFormat   = 'f' // → formatVersion, the tree's number in 8 bytes
 	keyMark     = 'm' // → how many leaves are in, in 8 bytes, and their compact range
 	keyIdentity = 'i' // identity → the leaf's index in 8 bytes, its hash
-	keyUnshown  = 'u' // index in 8 bytes → identity, leaf hash: see unshown
+	keyUnshown  = 'u' // index in 8 bytes → identity, leaf hash: see record
 )
 
 const (
@@ -45,9 +46,10 @@ const (
 // is not synced: leaves that a crash takes from it are read from Trillian again,
 // since the mark is lost with them. It is not safe for concurrent use.
 type index struct {
-	db     *pebble.DB
-	treeID int64
-	leaves *compact.Range // over those that are in
+	db      *pebble.DB
+	treeID  int64
+	leaves  *compact.Range   // over those that are in
+	unshown map[uint64]known // what record has kept
 }
 
 var rangeFactory = &compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
@@ -97,8 +99,10 @@ func (x *index) load() error {
 	for b := mark[8:]; len(b) > 0; b = b[hashSize:] {
 		hashes = append(hashes, b[:hashSize])
 	}
-	x.leaves, err = rangeFactory.NewRange(0, binary.BigEndian.Uint64(mark), hashes)
-	return err
+	if x.leaves, err = rangeFactory.NewRange(0, binary.BigEndian.Uint64(mark), hashes); err != nil {
+		return err
+	}
+	return x.loadUnshown()
 }
 
 // read copies a value, nil if there is none.
@@ -129,7 +133,7 @@ func (x *index) reset() error {
 	if err := batch.Commit(pebble.NoSync); err != nil {
 		return err
 	}
-	x.leaves = empty
+	x.leaves, x.unshown = empty, make(map[uint64]known)
 	return nil
 }
 
@@ -215,31 +219,34 @@ func (x *index) find(ctx context.Context, identities [][32]byte, found map[[32]b
 	return it.Error()
 }
 
-// unshown gives the leaves that are stored and that Trillian did not show when
-// record was last called: nothing else would say so to the next process.
-func (x *index) unshown() (map[uint64]known, error) {
+func (x *index) loadUnshown() error {
 	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{keyUnshown}, UpperBound: []byte{keyUnshown + 1}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer it.Close()
-	all := make(map[uint64]known)
+	x.unshown = make(map[uint64]known)
 	for ok := it.First(); ok; ok = it.Next() {
 		key, value := it.Key(), it.Value()
 		if len(key) != 1+8 || len(value) != 2*hashSize {
-			return nil, fmt.Errorf("the entry %x of a leaf that is not shown has %d bytes", key, len(value))
+			return fmt.Errorf("the entry %x of a leaf that was not shown has %d bytes", key, len(value))
 		}
-		all[binary.BigEndian.Uint64(key[1:])] = known{identity: [32]byte(value), hash: [32]byte(value[hashSize:])}
+		x.unshown[binary.BigEndian.Uint64(key[1:])] = known{identity: [32]byte(value), hash: [32]byte(value[hashSize:])}
 	}
-	return all, it.Error()
+	return it.Error()
 }
 
-// record adds leaves to those, or with instead puts them in their place. It is
-// synced.
-func (x *index) record(leaves map[uint64]known, instead bool) error {
+// record keeps leaves that are stored and that Trillian does not show: nothing
+// else would tell the next process of them. It is synced. With only it forgets
+// the others.
+func (x *index) record(leaves map[uint64]known, only bool) error {
+	only = only && len(x.unshown) > 0
+	if len(leaves) == 0 && !only {
+		return nil
+	}
 	batch := x.db.NewBatch()
 	defer batch.Close()
-	if instead {
+	if only {
 		if err := batch.DeleteRange([]byte{keyUnshown}, []byte{keyUnshown + 1}, nil); err != nil {
 			return err
 		}
@@ -250,7 +257,14 @@ func (x *index) record(leaves map[uint64]known, instead bool) error {
 			return err
 		}
 	}
-	return batch.Commit(pebble.Sync)
+	if err := batch.Commit(pebble.Sync); err != nil {
+		return err
+	}
+	if only {
+		clear(x.unshown)
+	}
+	maps.Copy(x.unshown, leaves)
+	return nil
 }
 
 func (x *index) close() error { return x.db.Close() }

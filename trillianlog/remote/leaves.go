@@ -2,14 +2,14 @@ package remote
 
 import "github.com/tallyroot/tallyroot/trillianlog"
 
-// known is a stored leaf. Of one that only stood in the way the identity is not
-// known, and zero.
+// known is a stored leaf. The zero value is one that stood in the way, and was
+// not read.
 type known struct {
 	identity, hash [32]byte
 	bytes          int
 }
 
-func (k *known) isOther() bool { return k.identity == [32]byte{} }
+func (k *known) isOther() bool { return k.hash == [32]byte{} }
 
 // leaves are those that are stored and not in the index, as far as they are
 // known. They are in memory, and bounded by [Backend.Reserve].

@@ -57,8 +57,11 @@ func (b *Backend) readRoot(response *trillian.GetLatestSignedLogRootResponse) (r
 		// (storage/mysql/log_storage.go, fetchLatestRoot).
 		return root{}, errors.New("the log server gave no root: its database failed while it was read")
 	}
-	if v1.TreeSize < b.integrated.Swap(v1.TreeSize) {
-		b.dirty.Store(true)
+	for { // answers may overtake each other
+		before := b.integrated.Load()
+		if v1.TreeSize <= before || b.integrated.CompareAndSwap(before, v1.TreeSize) {
+			break
+		}
 	}
 	return root{v1.TreeSize, v1.RootHash, time.Unix(0, int64(v1.TimestampNanos))}, nil
 }
@@ -106,8 +109,8 @@ func (b *Backend) sync(ctx context.Context) error {
 			return fmt.Errorf("empty the index of identities: %w", err)
 		}
 		confirmed = nil
+		b.integrated.Store(now.size)
 	}
-	b.dirty.Store(true)
 	if err := b.follow(ctx, now.size); err != nil {
 		return err
 	}
@@ -136,11 +139,8 @@ func (b *Backend) sync(ctx context.Context) error {
 	if err := b.house(ctx); err != nil {
 		return err
 	}
-	if unshown := b.known.unshown(); len(unshown) > 0 || b.recorded {
-		if err := b.index.record(unshown, true); err != nil {
-			return fmt.Errorf("write the index of identities: %w", err)
-		}
-		b.recorded = len(unshown) > 0
+	if err := b.index.record(b.known.unshown(), true); err != nil {
+		return fmt.Errorf("write the index of identities: %w", err)
 	}
 	if other, ok := b.known.beyond[b.known.next()]; ok && other.isOther() {
 		// Only an empty tree does not show it.
@@ -317,10 +317,16 @@ func (b *Backend) storedBelow(ctx context.Context, hash [32]byte, size uint64) (
 	}
 	_, err := b.log.GetInclusionProofByHash(ctx, &trillian.GetInclusionProofByHashRequest{LogId: b.treeID, LeafHash: hash[:], TreeSize: int64(size)})
 	switch {
-	case err == nil, strings.Contains(status.Convert(err).Message(), "preload did not get all tiles"):
+	case err == nil, lacksNodes(status.Convert(err).Message()):
 		return true, nil
 	case status.Code(err) == codes.NotFound:
 		return false, nil
 	}
 	return false, fmt.Errorf("look for a stored leaf: %w", err)
+}
+
+// lacksNodes says whether that is what kept Trillian from a proof
+// (storage/cache/subtree_cache.go, server/proof_fetcher.go).
+func lacksNodes(said string) bool {
+	return strings.Contains(said, "preload did not get all tiles") || strings.Contains(said, "nodes from storage but got")
 }
