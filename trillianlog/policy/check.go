@@ -138,16 +138,17 @@ func (p *Policy) quorumTime(latest map[string]int64) (seconds int64, ok bool) {
 	}
 	slices.Sort(times)
 	for _, t := range slices.Backward(slices.Compact(times)) {
-		if p.met(func(witness string) bool { at, ok := latest[witness]; return ok && at >= t }) {
+		if p.Met(func(witness string) bool { at, ok := latest[witness]; return ok && at >= t }) {
 			return t, true
 		}
 	}
 	return 0, false
 }
 
-// met tells whether the witnesses that cosigned meet the quorum.
-func (p *Policy) met(cosigned func(witness string) bool) bool {
-	met := map[string]bool{}
+// Met tells whether the witnesses that cosigned, by their names in the policy, meet
+// the quorum. "quorum none" is met by itself.
+func (p *Policy) Met(cosigned func(witness string) bool) bool {
+	met := map[string]bool{noWitness: true}
 	for _, w := range p.witnesses {
 		met[w.Name] = cosigned(w.Name)
 	}
