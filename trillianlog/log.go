@@ -79,7 +79,7 @@ type Options struct {
 	Logger *slog.Logger // nil: slog.Default()
 
 	fault func(step string) error // ends the publisher between two steps, in tests
-	probe time.Duration           // instead of probeEvery, in tests
+	probe probe                   // shorter in tests
 }
 
 // Log is an append-only log. It is safe for concurrent use.
@@ -128,7 +128,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	l.sequencer = &sequencer{
 		backend: l.backend, reserve: o.Reserve, void: o.Void, hooks: o.Hooks, logger: o.Logger,
 		maxBatch: o.MaxBatch, maxLeaves: o.MaxQueue, maxBytes: o.MaxQueueBytes,
-		stall: o.CallTimeout / stalledPart, patience: patience,
+		probe: o.probe, stall: o.CallTimeout / stalledPart, patience: patience,
 		onStored: func() { signal(wake) }, onStop: l.stop,
 		taken: func(stored uint64) bool { return l.publisher.reached.Load() >= stored },
 		wake:  make(chan struct{}, 1), suspect: suspect,
@@ -166,8 +166,8 @@ func (o Options) withDefaults() Options {
 	if o.IntegrationTimeout <= 0 {
 		o.IntegrationTimeout = DefaultIntegrationTimeout
 	}
-	if o.probe <= 0 {
-		o.probe = probeEvery
+	if o.probe == (probe{}) {
+		o.probe = probe{probeEvery, probeTimeout}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -179,7 +179,7 @@ func (l *Log) start(life, patience context.Context) {
 	if l.stopError() != nil {
 		return
 	}
-	l.watching.Go(func() { l.sequencer.watch(life, l.options.probe) })
+	l.watching.Go(func() { l.sequencer.watch(life) })
 	drain := make(chan struct{})
 	l.done.Go(func() {
 		defer close(drain)

@@ -22,6 +22,8 @@ const (
 	attempts = 3
 )
 
+type probe struct{ every, timeout time.Duration }
+
 // outage is a time in which the back end does not do what the log needs. While
 // it lasts nothing is taken: who brings a leaf is told so at once.
 type outage struct {
@@ -112,12 +114,12 @@ func (s *sequencer) regain(ctx context.Context) {
 
 // watch asks the back end whether it answers until ctx ends. It begins an outage
 // when it does not, and wakes run when it does again.
-func (s *sequencer) watch(ctx context.Context, every time.Duration) {
+func (s *sequencer) watch(ctx context.Context) {
 	var pause backoff
 	for {
-		wait, suspect := every, s.suspect
+		wait, suspect := s.probe.every, s.suspect
 		if s.trouble.open() {
-			wait, suspect = min(pause.next(), every), nil
+			wait, suspect = min(pause.next(), wait), nil
 		} else {
 			pause = backoff{}
 		}
@@ -138,7 +140,7 @@ func (s *sequencer) watch(ctx context.Context, every time.Duration) {
 
 // look asks once, and says whether to ask again later.
 func (s *sequencer) look(ctx context.Context) bool {
-	err := s.probe(ctx)
+	err := s.silent(ctx)
 	s.mu.Lock()
 	stopped, away := s.stopped(), s.away != nil
 	var writing time.Duration
@@ -163,12 +165,12 @@ func (s *sequencer) look(ctx context.Context) bool {
 	return true
 }
 
-// probe asks twice before it says that the back end does not answer, and an
-// answer to any other call counts.
-func (s *sequencer) probe(ctx context.Context) error {
+// silent is nil if the back end answers. It asks twice before it says that it does
+// not, and an answer to any other call counts.
+func (s *sequencer) silent(ctx context.Context) error {
 	answered := s.backend.answered.Load()
 	for attempt := 1; ; attempt++ {
-		short, cancel := context.WithTimeout(ctx, probeTimeout)
+		short, cancel := context.WithTimeout(ctx, s.probe.timeout)
 		_, err := s.backend.root(short)
 		cancel()
 		if s.backend.answered.Load() != answered {

@@ -38,6 +38,7 @@ type sequencer struct {
 	maxBatch  int
 	maxLeaves int
 	maxBytes  int
+	probe     probe                    // how the back end is asked whether it answers
 	stall     time.Duration            // after which a write counts as stalled
 	patience  context.Context          // ends when nothing is to be tried again
 	onStored  func()                   // wakes the publisher
