@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -146,36 +147,39 @@ func manyClients(t *testing.T, sub Subject) {
 // failingCalls: whichever call fails, before it was done or after, once or for
 // some time, what is acknowledged is logged, and logged once.
 func failingCalls(t *testing.T, sub Subject) {
+	type faults map[string]int // how often each call fails
+	const each = 8
 	w := NewWorld(t, sub)
 	f := new(faulty)
 	l := w.Open(f.inject)
 	w.Log(l, "first", 3)
 	size := uint64(3)
-	for _, call := range []string{callFind, callNext, callAdd, callRoot, callLeaves} {
+	for i, left := range []faults{
+		{callFind: 1}, {callAdd: 1}, {callRoot: 1}, {callLeaves: 1}, {callAdd: 1, callNext: 1},
+		{callFind: 4}, {callAdd: 5}, {callRoot: 4}, {callLeaves: 4}, {callAdd: 1, callNext: 4}, {callAdd: 2, callFind: 2},
+	} {
 		for _, when := range []string{"before", "after"} {
-			for _, times := range []int{1, 6} {
-				var mu sync.Mutex
-				left := times
-				fail := func(now string) error {
-					mu.Lock()
-					defer mu.Unlock()
-					if now != call || left == 0 {
-						return nil
-					}
-					left--
-					return status.Error(codes.Unavailable, "the connection broke")
+			var mu sync.Mutex
+			left := maps.Clone(left)
+			fail := func(call string) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if left[call] == 0 {
+					return nil
 				}
-				if when == "before" {
-					f.set(fail, nil)
-				} else {
-					f.set(nil, fail)
-				}
-				w.insistMany(l, fmt.Sprintf("%s-%s-%d", call, when, times), 8)
-				f.set(nil, nil)
-				size += 8
-				if t.Failed() {
-					return
-				}
+				left[call]--
+				return errBroke
+			}
+			if when == "before" {
+				f.set(fail, nil)
+			} else {
+				f.set(nil, fail)
+			}
+			w.insistMany(l, fmt.Sprintf("%s-%d", when, i), each)
+			f.set(nil, nil)
+			size += each
+			if t.Failed() {
+				return
 			}
 		}
 	}
@@ -184,8 +188,7 @@ func failingCalls(t *testing.T, sub Subject) {
 	}
 	w.Check(l)
 	w.Close(l)
-	l = w.Open(nil)
-	w.Check(l)
+	w.Check(w.Open(nil))
 }
 
 var errBroke = status.Error(codes.Unavailable, "the connection broke")

@@ -33,6 +33,9 @@ const (
 	minPacket = 1 << 20
 	// maxStatement bounds a statement also where the database would take more.
 	maxStatement = 4 << 20
+	// minConnections is how many connections the pool must allow at least: one
+	// writes, and Trillian's storage needs a second one within a transaction.
+	minConnections = 4
 	// statementRest is kept free in a packet, for what a statement has beside
 	// its rows.
 	statementRest = 4 << 10
@@ -74,8 +77,8 @@ var _ trillianlog.Backend = (*Backend)(nil)
 // makes the log's tree on the first time. It does not own db, which must be of
 // internal/mysqldb or set up alike.
 //
-// What is wrong with the tree gives logtree.ErrUnfit; a clock that is too far
-// behind, ErrClock.
+// What is wrong with the tree gives ErrUnfit; a clock that is too far behind,
+// ErrClock.
 func Open(ctx context.Context, db *sql.DB, o Options) (*Backend, error) {
 	o.MaxTreeHeads = cmp.Or(o.MaxTreeHeads, DefaultMaxTreeHeads)
 	o.MaxClockLag = cmp.Or(o.MaxClockLag, DefaultMaxClockLag)
@@ -90,6 +93,9 @@ func Open(ctx context.Context, db *sql.DB, o Options) (*Backend, error) {
 }
 
 func open(ctx context.Context, db *sql.DB, o Options) (*Backend, error) {
+	if n := db.Stats().MaxOpenConnections; n > 0 && n < minConnections {
+		return nil, fmt.Errorf("at most %d connections to it may be open, and %d are needed", n, minConnections)
+	}
 	packet, err := packetSize(ctx, db)
 	if err != nil {
 		return nil, err
@@ -101,7 +107,6 @@ func open(ctx context.Context, db *sql.DB, o Options) (*Backend, error) {
 	b.storage = &integrator{
 		storage:    newStorage(db, min(packet-statementRest, maxStatement)),
 		clock:      clock,
-		turn:       make(chan struct{}, 1),
 		retry:      b.tasks.integrate,
 		integrated: b.tasks.count,
 	}
@@ -126,9 +131,14 @@ func open(ctx context.Context, db *sql.DB, o Options) (*Backend, error) {
 	clock.Pass(head.TimestampNanos)
 	// A process that was killed may have left a write under way.
 	b.storage.doubt.Store(true)
-	if _, _, err := b.storage.next(ctx, b.tree.TreeId); err != nil {
+	next, _, err := b.storage.next(ctx, b.tree.TreeId)
+	if err != nil {
 		return nil, err
 	}
+	if next > head.TreeSize {
+		b.tasks.integrate(nil)
+	}
+	b.tasks.lookAtHeads()
 	b.start()
 	return b, nil
 }
@@ -204,12 +214,14 @@ func (b *Backend) Next(ctx context.Context) (next uint64, holes []uint64, err er
 	return next, holes, explain(err)
 }
 
-// Close waits for the calls under way. The database stays open.
+// Close waits for the calls under way. The database stays open. It may be called
+// again.
 func (b *Backend) Close() error {
 	b.end()
 	b.done.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
+	b.storage.writer.end(true)
 	return nil
 }

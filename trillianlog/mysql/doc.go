@@ -4,23 +4,25 @@
 //
 // It promises:
 //
-//   - Acknowledged is durable: when AddSequencedLeaves returns without an error,
-//     the transaction with the leaves is committed. They are then integrated by
-//     Trillian's log.IntegrateBatch, in a transaction of its own, before the call
-//     returns. Should that fail, the leaves count as added all the same, and
-//     integration is tried again until it succeeds.
-//   - All or nothing: a batch is written in one transaction. Only where the
-//     database has some of its indices or identities already does each leaf get
-//     an answer of its own.
+//   - Acknowledged is durable is provable. AddSequencedLeaves writes the leaves,
+//     integrates them with Trillian's log.IntegrateBatch and stores the new root
+//     in one transaction. Leaves behind a gap are kept, and integrated with the
+//     batch that closes it.
+//   - All or nothing: after an error none of the batch is stored, or all of it is
+//     and the answer was lost. Where the database has one of a batch's indices or
+//     identities already, the batch goes Trillian's own way, leaf by leaf: each
+//     leaf has an answer of its own, and those that were taken are integrated
+//     afterwards, again and again until that succeeds.
+//   - What Find and Next say holds: a transaction whose outcome was lost, of this
+//     process or of one that was killed, is waited for before they answer.
 //   - Two processes on one database never corrupt it: the primary keys fence
 //     them. The slower one gets errors.
-//   - What Find and Next say holds: a transaction whose outcome was lost is
-//     waited for before they answer.
-//   - A database that goes away gives errors of the code Unavailable. When it is
+//   - A call returns when its context ends, whatever the database does. A
+//     database that goes away gives errors of the code Unavailable; when it is
 //     back, everything goes on, without a restart.
 //   - The clock that Trillian sees never steps back. A machine whose clock is far
-//     behind the newest tree head is refused (see [DefaultMaxClockLag]).
-//   - The table of tree heads does not grow without bound (see Options.MaxTreeHeads).
+//     behind the newest tree head is refused (Options.MaxClockLag).
+//   - The table of tree heads does not grow without bound (Options.MaxTreeHeads).
 //
 // It never believes itself: its root is unsigned, and package trillianlog
 // rebuilds it from the leaves. It never makes or changes a table, and never
@@ -34,14 +36,14 @@
 // index and never had one; it gives way to a leaf of the same identity.
 //
 // Nobody needs the old tree heads: what was signed and published is in the tiles.
-// The newest Options.MaxTreeHeads are kept to look at, the older ones are deleted
-// in the background, [pruneRows] at a time.
+// The newest are kept to look at, the older ones are deleted in the background, a
+// few at a time.
 //
 // # What comes with Trillian
 //
 // Its packages log with klog, to the standard error unless klog is told otherwise
-// (klog.SetSlogLogger): remarks on failed statements, with the database's own
-// words but without the statements and the leaves. They add flags to flag's
-// CommandLine (mysql_uri and others), where a program that uses that would show
-// them; they are not looked at here.
+// (klog.SetSlogLogger): remarks on what failed, with the database's own words, but
+// without statements and leaves. They add flags to flag's CommandLine (mysql_uri
+// and others), where a program that uses that would show them; here they mean
+// nothing.
 package mysql

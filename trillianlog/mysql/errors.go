@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tallyroot/tallyroot/internal/mysqldb"
+	"github.com/tallyroot/tallyroot/trillianlog/internal/logtree"
 )
 
 var (
@@ -17,6 +18,8 @@ var (
 	// ErrClock is in the error of Open where this machine's clock is too far
 	// behind the log's newest tree head.
 	ErrClock = errors.New("this machine's clock is behind")
+	// ErrUnfit is in the error of Open where the tree cannot hold the log.
+	ErrUnfit = logtree.ErrUnfit
 )
 
 // refusal is an error of the database, in a sentence, with a gRPC code: that is

@@ -25,22 +25,16 @@ const (
 	insertSequenced = "INSERT INTO SequencedLeafData(TreeId,LeafIdentityHash,MerkleLeafHash,SequenceNumber,IntegrateTimestampNanos) VALUES"
 )
 
-// insert writes the leaves in one transaction, with as few statements as
-// possible. A leaf that is there in part or whole makes it an error that is
-// mysqldb.Duplicate; nothing is then written.
-func (s *storage) insert(ctx context.Context, tree int64, leaves []*trillian.LogLeaf, at time.Time) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
+// insert writes the leaves with as few statements as possible. A leaf that is
+// there in part or whole makes it an error that is mysqldb.Duplicate.
+func (s *storage) insert(ctx context.Context, to *sql.DB, tree int64, leaves []*trillian.LogLeaf, at time.Time) error {
 	// Rows are locked in one order, whoever writes them, so that two cannot wait
 	// for each other.
 	sorted := slices.SortedFunc(slices.Values(leaves), func(a, b *trillian.LogLeaf) int {
 		return bytes.Compare(a.LeafIdentityHash, b.LeafIdentityHash)
 	})
 	nanos := at.UnixNano()
-	data := inserter{tx: tx, into: insertLeafData, maxBytes: s.maxStatement}
+	data := inserter{to: to, into: insertLeafData, maxBytes: s.maxStatement}
 	for _, l := range sorted {
 		if err := data.add(ctx, tree, l.LeafIdentityHash, l.LeafValue, l.ExtraData, nanos); err != nil {
 			return err
@@ -49,21 +43,18 @@ func (s *storage) insert(ctx context.Context, tree int64, leaves []*trillian.Log
 	if err := data.flush(ctx); err != nil {
 		return err
 	}
-	sequenced := inserter{tx: tx, into: insertSequenced, maxBytes: s.maxStatement}
+	sequenced := inserter{to: to, into: insertSequenced, maxBytes: s.maxStatement}
 	for _, l := range leaves {
 		if err := sequenced.add(ctx, tree, l.LeafIdentityHash, l.MerkleLeafHash, l.LeafIndex, 0); err != nil {
 			return err
 		}
 	}
-	if err := sequenced.flush(ctx); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return sequenced.flush(ctx)
 }
 
 // inserter gathers rows of five values and writes them together.
 type inserter struct {
-	tx       *sql.Tx
+	to       *sql.DB
 	into     string
 	maxBytes int // of one statement
 
@@ -92,7 +83,7 @@ func (i *inserter) flush(ctx context.Context) error {
 	if i.rows == 0 {
 		return nil
 	}
-	_, err := i.tx.ExecContext(ctx, i.into+list("(?,?,?,?,?)", i.rows), i.args...)
+	_, err := i.to.ExecContext(ctx, i.into+list("(?,?,?,?,?)", i.rows), i.args...)
 	i.rows, i.bytes, i.args = 0, 0, i.args[:0]
 	return err
 }

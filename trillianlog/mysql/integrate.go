@@ -20,9 +20,10 @@ import (
 // a gap may need several.
 const integrateAtOnce = 4096
 
-// integrator is a storage.LogStorage whose AddSequencedLeaves also integrates:
-// when it returns, the leaves are in the tree whose root is stored, unless there
-// is a gap before them or the integration failed, which is then done by retry.
+// integrator is a storage.LogStorage whose AddSequencedLeaves also integrates, in
+// the same transaction: when it returns, the leaves are in the tree whose root is
+// stored, unless there is a gap before them. Leaves that went Trillian's own way
+// are integrated by themselves; should that fail, retry has it done again.
 //
 // Its leaves come from Trillian's server, which computes their hashes.
 type integrator struct {
@@ -30,8 +31,6 @@ type integrator struct {
 	clock      clock.TimeSource
 	retry      func(error) // is told that an integration failed
 	integrated func()      // is told of each new tree head
-
-	turn chan struct{} // holds a token while this process integrates
 
 	mu  sync.Mutex
 	end uint64 // after the last index that is known to be stored
@@ -60,39 +59,41 @@ func (g *integrator) next(ctx context.Context, tree int64) (next uint64, holes [
 
 // AddSequencedLeaves is part of storage.LogStorage.
 func (g *integrator) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree, leaves []*trillian.LogLeaf, at time.Time) ([]*trillian.QueuedLogLeaf, error) {
-	results, err := g.storage.AddSequencedLeaves(ctx, tree, leaves, at)
+	results, together, err := g.add(ctx, tree, leaves, at, func(s *session) error {
+		return g.integrate(ctx, tree, s.storage, leaves)
+	})
 	if err != nil {
 		return nil, err
 	}
-	added := leaves
-	for i, r := range results {
-		if r.Status.GetCode() != int32(codes.OK) {
-			added = leaves[:i] // what is behind is read from the database
-			break
+	g.reach(after(leaves))
+	if !together {
+		// The leaves are durable, so whatever happens now is no error of this call.
+		if err := g.catchUp(ctx, tree); err != nil {
+			g.retry(err)
 		}
-	}
-	// The leaves are durable, so whatever happens now is no error of this call.
-	g.reach(uint64(leaves[len(leaves)-1].LeafIndex) + 1)
-	if err := g.integrate(ctx, tree, added); err != nil {
-		g.retry(err)
 	}
 	return results, nil
 }
 
-// integrate takes all stored leaves up to the first gap into the tree. added are
-// adjoining ones that this process has just stored.
-func (g *integrator) integrate(ctx context.Context, tree *trillian.Tree, added []*trillian.LogLeaf) error {
-	select {
-	case g.turn <- struct{}{}:
-		defer func() { <-g.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
+// catchUp integrates what is stored and not integrated, in transactions of its own.
+func (g *integrator) catchUp(ctx context.Context, tree *trillian.Tree) error {
+	done, err := g.take(ctx)
+	if err != nil {
+		return err
 	}
+	defer done()
+	return g.integrate(ctx, tree, g.LogStorage, nil)
+}
+
+// integrate takes all stored leaves up to the first gap into the tree. added are
+// adjoining ones that this process has just stored. Who calls it has the turn.
+func (g *integrator) integrate(ctx context.Context, tree *trillian.Tree, in trillianstorage.LogStorage, added []*trillian.LogLeaf) error {
+	end := max(g.reach(0), after(added))
 	for {
-		in := &integration{integrator: g, added: added}
+		one := &integration{LogStorage: in, added: added}
 		// No guard window and no limit on the age of a root: roots are made by
 		// leaves alone.
-		n, err := tlog.IntegrateBatch(ctx, tree, integrateAtOnce, 0, 0, g.clock, in, quota.Noop())
+		n, err := tlog.IntegrateBatch(ctx, tree, integrateAtOnce, 0, 0, g.clock, one, quota.Noop())
 		switch {
 		case err != nil:
 			return err
@@ -100,21 +101,34 @@ func (g *integrator) integrate(ctx context.Context, tree *trillian.Tree, added [
 			return nil
 		}
 		g.integrated()
-		if in.size+uint64(n) >= g.reach(0) {
+		if one.size+uint64(n) >= end {
 			return nil
 		}
 	}
 }
 
+// after is the index after the last of the leaves, which adjoin each other.
+func after(leaves []*trillian.LogLeaf) uint64 {
+	if len(leaves) == 0 {
+		return 0
+	}
+	return uint64(leaves[len(leaves)-1].LeafIndex) + 1
+}
+
 // integration is the storage.LogStorage of one IntegrateBatch.
 type integration struct {
-	*integrator
+	trillianstorage.LogStorage
 	added []*trillian.LogLeaf
 	size  uint64 // of the tree before
 }
 
 func (i *integration) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f trillianstorage.LogTXFunc) error {
-	return i.integrator.ReadWriteTransaction(ctx, tree, func(ctx context.Context, tx trillianstorage.LogTreeTX) error {
+	return i.LogStorage.ReadWriteTransaction(ctx, tree, func(ctx context.Context, tx trillianstorage.LogTreeTX) error {
+		root, err := readRoot(ctx, tx)
+		if err != nil {
+			return err
+		}
+		i.size = root.TreeSize
 		return f(ctx, integrationTX{tx, i})
 	})
 }
@@ -127,16 +141,7 @@ type integrationTX struct {
 // DequeueLeaves is part of storage.LogTreeTX. It spares the database the reading
 // of leaves that this process has just written, if they are the tree's next.
 func (t integrationTX) DequeueLeaves(ctx context.Context, limit int, cutoff time.Time) ([]*trillian.LogLeaf, error) {
-	slr, err := t.LatestSignedLogRoot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var root types.LogRootV1
-	if err := root.UnmarshalBinary(slr.LogRoot); err != nil {
-		return nil, err
-	}
-	t.of.size = root.TreeSize
-	if added := t.of.added; len(added) > 0 && len(added) <= limit && uint64(added[0].LeafIndex) == root.TreeSize {
+	if added := t.of.added; len(added) > 0 && len(added) <= limit && uint64(added[0].LeafIndex) == t.of.size {
 		return added, nil
 	}
 	return t.LogTreeTX.DequeueLeaves(ctx, limit, cutoff)
@@ -150,7 +155,7 @@ var errRoot = status.Error(codes.Unavailable, "the newest tree head could not be
 // ReadWriteTransaction is part of storage.LogStorage.
 func (g *integrator) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f trillianstorage.LogTXFunc) error {
 	return g.storage.ReadWriteTransaction(ctx, tree, func(ctx context.Context, tx trillianstorage.LogTreeTX) error {
-		if err := rootRead(ctx, tx); err != nil && !errors.Is(err, trillianstorage.ErrTreeNeedsInit) {
+		if _, err := readRoot(ctx, tx); err != nil && !errors.Is(err, trillianstorage.ErrTreeNeedsInit) {
 			return err
 		}
 		return f(ctx, tx)
@@ -163,24 +168,23 @@ func (g *integrator) SnapshotForTree(ctx context.Context, tree *trillian.Tree) (
 	if err != nil {
 		return tx, err
 	}
-	if err := rootRead(ctx, tx); err != nil {
+	if _, err := readRoot(ctx, tx); err != nil {
 		_ = tx.Close()
 		return nil, err
 	}
 	return tx, nil
 }
 
-func rootRead(ctx context.Context, tx trillianstorage.ReadOnlyLogTreeTX) error {
+func readRoot(ctx context.Context, tx trillianstorage.ReadOnlyLogTreeTX) (root types.LogRootV1, err error) {
 	slr, err := tx.LatestSignedLogRoot(ctx)
 	if err != nil {
-		return err
+		return root, err
 	}
-	var root types.LogRootV1
 	if err := root.UnmarshalBinary(slr.LogRoot); err != nil {
-		return err
+		return root, err
 	}
 	if len(root.RootHash) == 0 {
-		return errRoot
+		return root, errRoot
 	}
-	return nil
+	return root, nil
 }

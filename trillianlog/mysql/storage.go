@@ -23,45 +23,85 @@ type storage struct {
 	db           *sql.DB
 	maxStatement int // bytes
 
+	turn   chan struct{} // holds a token while this process writes
+	writer writer        // of who has the turn
+
 	// doubt is true while a write may be under way whose outcome was lost.
 	doubt atomic.Bool
 }
 
 func newStorage(db *sql.DB, maxStatement int) *storage {
-	return &storage{LogStorage: trillianmysql.NewLogStorage(db, nil), db: db, maxStatement: maxStatement}
+	return &storage{
+		LogStorage: trillianmysql.NewLogStorage(db, nil), db: db, maxStatement: maxStatement,
+		turn: make(chan struct{}, 1), writer: writer{db: db},
+	}
 }
 
-// AddSequencedLeaves is part of storage.LogStorage. When the database has one of
-// the leaves' identities or indices already, the batch goes Trillian's own way,
-// leaf by leaf, which gives each a status.
+// take waits for the turn to write. done gives it up.
+func (s *storage) take(ctx context.Context) (done func(), err error) {
+	select {
+	case s.turn <- struct{}{}:
+		return func() { <-s.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// AddSequencedLeaves is part of storage.LogStorage.
 func (s *storage) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree, leaves []*trillian.LogLeaf, at time.Time) ([]*trillian.QueuedLogLeaf, error) {
+	results, _, err := s.add(ctx, tree, leaves, at, func(*session) error { return nil })
+	return results, err
+}
+
+// add writes the leaves, and does what then does in the same transaction. When
+// the database has one of their identities or indices already, the batch goes
+// Trillian's own way, leaf by leaf, which gives each a status; then is not called
+// for what that stores, and together is false.
+func (s *storage) add(ctx context.Context, tree *trillian.Tree, leaves []*trillian.LogLeaf, at time.Time, then func(*session) error) (results []*trillian.QueuedLogLeaf, together bool, err error) {
 	for i, l := range leaves {
 		if len(l.LeafIdentityHash) != sha256.Size {
-			return nil, status.Errorf(codes.FailedPrecondition, "leaves[%d]: the identity has %d bytes, want %d", i, len(l.LeafIdentityHash), sha256.Size)
+			return nil, false, status.Errorf(codes.FailedPrecondition, "leaves[%d]: the identity has %d bytes, want %d", i, len(l.LeafIdentityHash), sha256.Size)
 		}
 	}
-	err := s.insert(ctx, tree.TreeId, leaves, at)
+	done, err := s.take(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer done()
+	defer func() {
+		if err != nil {
+			s.doubt.Store(true)
+		}
+	}()
+	write := func() error {
+		return s.writer.transaction(ctx, func(session *session) error {
+			if err := s.insert(ctx, session.db, tree.TreeId, leaves, at); err != nil {
+				return err
+			}
+			return then(session)
+		})
+	}
+	err = write()
 	if mysqldb.Duplicate(err) {
 		var dropped bool
-		dropped, err = s.dropUnsequenced(ctx, tree.TreeId, leaves)
-		if err == nil && dropped {
-			err = s.insert(ctx, tree.TreeId, leaves, at)
+		if dropped, err = s.dropUnsequenced(ctx, tree.TreeId, leaves); err != nil {
+			return nil, false, err
 		}
-		if err == nil && !dropped || mysqldb.Duplicate(err) {
-			var results []*trillian.QueuedLogLeaf
-			if results, err = s.LogStorage.AddSequencedLeaves(ctx, tree, leaves, at); err == nil {
-				return results, nil
-			}
+		if dropped {
+			err = write()
+		}
+		if !dropped || mysqldb.Duplicate(err) {
+			results, err = s.LogStorage.AddSequencedLeaves(ctx, tree, leaves, at)
+			return results, false, err
 		}
 	}
 	if err != nil {
-		s.doubt.Store(true)
-		return nil, err
+		return nil, false, err
 	}
 	ok := status.New(codes.OK, "OK").Proto()
-	results := make([]*trillian.QueuedLogLeaf, len(leaves))
+	results = make([]*trillian.QueuedLogLeaf, len(leaves))
 	for i := range leaves {
 		results[i] = &trillian.QueuedLogLeaf{Status: ok}
 	}
-	return results, nil
+	return results, true, nil
 }

@@ -17,7 +17,7 @@ const (
 
 // tasks is what is to be done in the background.
 type tasks struct {
-	behind chan error    // holds why an integration failed
+	behind chan error    // holds one when leaves are stored and not integrated
 	prune  chan struct{} // holds a token when there are old tree heads
 	heads  *atomic.Uint64
 }
@@ -26,7 +26,8 @@ func newTasks() tasks {
 	return tasks{make(chan error, 1), make(chan struct{}, 1), new(atomic.Uint64)}
 }
 
-// integrate has the integration that failed done again.
+// integrate has what is stored integrated. failed is why that did not succeed
+// before; nil if it was not tried.
 func (t tasks) integrate(failed error) {
 	select {
 	case t.behind <- failed:
@@ -48,13 +49,10 @@ func (t tasks) lookAtHeads() {
 	}
 }
 
-// start does the tasks until the back end is closed, and what an earlier process
-// may have left undone first.
+// start does the tasks until the back end is closed.
 func (b *Backend) start() {
 	ctx, end := context.WithCancel(context.Background())
 	b.end = end
-	b.tasks.integrate(nil)
-	b.tasks.lookAtHeads()
 	b.done.Go(func() {
 		for {
 			select {
@@ -81,7 +79,7 @@ func (b *Backend) catchUp(ctx context.Context, failed error) {
 			}
 		}
 		before := failed
-		failed = b.storage.integrate(ctx, b.tree, nil)
+		failed = b.storage.catchUp(ctx, b.tree)
 		if failed == nil {
 			if before != nil {
 				b.logger.Info("stored leaves are integrated again")

@@ -177,7 +177,7 @@ func usable(tree *trillian.Tree) error {
 	case tree.Deleted:
 		return fmt.Errorf("%[1]w: tree %[2]d (%[3]q) is marked as deleted and will be removed for good; if that is a mistake, undelete it with Trillian's deletetree --undelete_tree --log_id %[2]d, soon", ErrUnfit, tree.TreeId, tree.Description)
 	case tree.TreeType != trillian.TreeType_PREORDERED_LOG:
-		return fmt.Errorf("%w: tree %d is a %s, and this service gives the order itself and needs a PREORDERED_LOG; give the number of such a one, or none, and one is made", ErrUnfit, tree.TreeId, tree.TreeType)
+		return fmt.Errorf("%w: tree %d is a %s, and a PREORDERED_LOG is needed, since this service gives the order itself; give the number of one, or none, and one is made", ErrUnfit, tree.TreeId, tree.TreeType)
 	case tree.TreeState != trillian.TreeState_ACTIVE:
 		return fmt.Errorf("%[1]w: tree %[2]d is %[3]s, so nothing can be logged; if it is to be written again, set it to ACTIVE with Trillian's updatetree --tree_id %[2]d --tree_state ACTIVE", ErrUnfit, tree.TreeId, tree.TreeState)
 	}

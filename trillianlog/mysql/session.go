@@ -1,0 +1,157 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	trillianstorage "github.com/google/trillian/storage"
+	trillianmysql "github.com/google/trillian/storage/mysql"
+)
+
+// sessionLife is how long a session is used. Its connection then goes back to the
+// pool, which sees to it that none grows too old.
+const sessionLife = time.Minute
+
+// session is a connection with Trillian's storage on it. What Trillian does there
+// in transactions of its own becomes part of the session's transaction: leaves
+// and the tree that holds them are committed together, or not at all.
+type session struct {
+	conn    *sql.Conn
+	raw     connection
+	born    time.Time
+	db      *sql.DB // gives parts of the connection
+	storage trillianstorage.LogStorage
+}
+
+// connection is what the driver's connections can do.
+type connection interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.NamedValueChecker
+}
+
+func newSession(ctx context.Context, db *sql.DB) (*session, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{conn: conn, born: time.Now()}
+	err = conn.Raw(func(raw any) error {
+		var ok bool
+		if s.raw, ok = raw.(connection); !ok {
+			return fmt.Errorf("the driver's %T is not what this program was built for", raw)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	s.db = sql.OpenDB(s)
+	s.storage = trillianmysql.NewLogStorage(s.db, nil)
+	return s, nil
+}
+
+// close gives the connection back, or ends it if it may not be used any more.
+func (s *session) close(sound bool) {
+	_ = s.db.Close()
+	if !sound {
+		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	_ = s.conn.Close()
+}
+
+// Connect is part of driver.Connector.
+func (s *session) Connect(context.Context) (driver.Conn, error) { return part{s.raw}, nil }
+
+// Driver is part of driver.Connector. Nobody asks for it.
+func (s *session) Driver() driver.Driver { return nil }
+
+// part is the session's connection for one who may not end its transaction. The
+// parts of one connection take turns.
+type part struct{ connection }
+
+func (part) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return within{}, nil }
+
+func (part) Close() error { return nil }
+
+// within is a transaction in the session's.
+type within struct{}
+
+func (within) Commit() error { return nil }
+
+func (within) Rollback() error { return nil }
+
+// writer has the session on which leaves are written. One at a time uses it.
+type writer struct {
+	db      *sql.DB
+	session *session // nil: none yet, or the last one is over
+}
+
+// transaction runs f in a transaction of the session. After an error of f nothing
+// is committed; an error of the commit itself leaves that open.
+func (w *writer) transaction(ctx context.Context, f func(*session) error) error {
+	tx, err := w.begin(ctx)
+	if err != nil {
+		return err
+	}
+	s := w.session
+	// Any of the server's errors may have ended the transaction there, so after
+	// the first one nothing more is sent on this connection but the rollback.
+	if err = f(s); err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		// This also shows whether the connection has ended, of which Trillian's
+		// errors keep no more than the text.
+		undone := tx.Rollback()
+		w.end(undone == nil)
+		if undone != nil {
+			err = fmt.Errorf("%w (and to roll back: %w)", err, undone)
+		}
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		w.end(false)
+		return err
+	}
+	return nil
+}
+
+// begin begins a transaction. A connection that was idle may have ended; nothing
+// was done on it yet, so another one is as good.
+func (w *writer) begin(ctx context.Context) (driver.Tx, error) {
+	if w.session != nil && time.Since(w.session.born) > sessionLife {
+		w.end(true)
+	}
+	for {
+		fresh := w.session == nil
+		if fresh {
+			var err error
+			if w.session, err = newSession(ctx, w.db); err != nil {
+				return nil, err
+			}
+		}
+		tx, err := w.session.raw.BeginTx(ctx, driver.TxOptions{})
+		if err == nil {
+			return tx, nil
+		}
+		w.end(false)
+		if fresh || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+}
+
+func (w *writer) end(sound bool) {
+	if w.session != nil {
+		w.session.close(sound)
+		w.session = nil
+	}
+}
