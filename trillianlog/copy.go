@@ -52,7 +52,7 @@ type Copied struct {
 
 var (
 	// ErrOtherLog: the target holds leaves that are not the source's.
-	ErrOtherLog = errors.New("the target holds another log")
+	ErrOtherLog = errors.New("it holds another log")
 	// ErrAltered: a leaf's bytes are not what was stored, or the leaves do not
 	// give a root that was signed or stated.
 	ErrAltered = errors.New("its leaves are not those that were logged")
@@ -114,9 +114,9 @@ type copier struct {
 
 // measure finds where the source ends, and what its leaves must give.
 func (c *copier) measure(ctx context.Context) error {
-	next, holes, err := c.From.Next(ctx)
+	next, holes, err := c.from.next(ctx)
 	if err != nil {
-		return fmt.Errorf("ask for the next index: %w", err)
+		return err
 	}
 	signed, err := c.signed(ctx)
 	if errors.Is(err, ErrNoLastCheckpoint) && next == 0 {
@@ -174,7 +174,7 @@ func (c *copier) signed(ctx context.Context) ([]checkpoint.Checkpoint, error) {
 	return all, nil
 }
 
-// wait asks for the tree until it has size leaves.
+// wait asks for the tree until it has size leaves. An empty step is none to tell of.
 func (c *copier) wait(ctx context.Context, where *rpc, size uint64, step CopyStep) (latest root, err error) {
 	var pause backoff
 	for last, grew := uint64(0), time.Now(); ; {
@@ -190,7 +190,9 @@ func (c *copier) wait(ctx context.Context, where *rpc, size uint64, step CopySte
 		}
 		if latest.size > last {
 			last, grew, pause = latest.size, time.Now(), backoff{}
-			c.Progress(step, latest.size, size)
+			if step != "" {
+				c.Progress(step, latest.size, size)
+			}
 		}
 		if time.Since(grew) > c.Patience {
 			return root{}, fmt.Errorf("%d leaves are stored and its tree has had %d for %v: is Trillian's log signer running?", size, latest.size, c.Patience)

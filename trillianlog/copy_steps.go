@@ -2,18 +2,19 @@ package trillianlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
 
 // compare reads the source from end to end, and what the target has of it.
 func (c *copier) compare(ctx context.Context) error {
-	next, holes, err := c.To.Next(ctx)
+	next, holes, err := c.to.next(ctx)
 	if err != nil {
-		return fmt.Errorf("the target: ask for the next index: %w", err)
+		return fmt.Errorf("the target: %w", err)
 	}
 	if next > c.size {
-		return fmt.Errorf("%w: it has a leaf at index %d and the source has %d leaves", ErrOtherLog, next-1, c.size)
+		return fmt.Errorf("the target: %w: it has a leaf at index %d and the source has %d leaves", ErrOtherLog, next-1, c.size)
 	}
 	c.source, c.missing = newTape(c.marks), tape{}
 	for c.source.size() < c.size {
@@ -29,7 +30,7 @@ func (c *copier) compare(ctx context.Context) error {
 				return err
 			})
 			if err != nil {
-				return err
+				return fmt.Errorf("the target: %w", err)
 			}
 		}
 		for i, leaf := range leaves {
@@ -37,7 +38,7 @@ func (c *copier) compare(ctx context.Context) error {
 			if there[i] {
 				c.found++
 			} else if _, hole := slices.BinarySearch(holes, index); index < next && !hole {
-				return fmt.Errorf("%w: at index %d it has a leaf of another identity", ErrOtherLog, index)
+				return fmt.Errorf("the target: %w: at index %d it has a leaf of another identity", ErrOtherLog, index)
 			} else if c.missing.tree == nil {
 				if c.missing, err = c.source.clone(); err != nil {
 					return err
@@ -58,9 +59,9 @@ func (c *copier) present(ctx context.Context, first uint64, leaves []copiedLeaf)
 	for i := range leaves {
 		identities[i] = leaves[i].identity
 	}
-	stored, err := c.To.Find(ctx, identities)
+	stored, err := c.to.find(ctx, identities)
 	if err != nil {
-		return nil, fmt.Errorf("look up identities in the target: %w", err)
+		return nil, err
 	}
 	there := make([]bool, len(leaves))
 	for i, leaf := range leaves {
@@ -89,6 +90,9 @@ func (c *copier) write(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := c.room(ctx, first); err != nil {
+			return fmt.Errorf("the target: %w", err)
+		}
 		err = try(ctx, func() error {
 			there, err := c.present(ctx, first, leaves)
 			if err != nil {
@@ -102,15 +106,10 @@ func (c *copier) write(ctx context.Context) error {
 					plan = append(plan, first+uint64(i))
 				}
 			}
-			if r, ok := c.To.(interface{ Reserve() error }); ok && len(items) > 0 {
-				if err := r.Reserve(); err != nil {
-					return err
-				}
-			}
 			return c.to.add(ctx, items, plan)
 		})
 		if err != nil {
-			return fmt.Errorf("write leaves from %d on: %w", first, err)
+			return fmt.Errorf("the target: write leaves from %d on (what is written stays, and the next run goes on from there): %w", first, err)
 		}
 		for _, leaf := range leaves {
 			if err := written.add(leaf); err != nil {
@@ -122,6 +121,31 @@ func (c *copier) write(ctx context.Context) error {
 	return c.same(written, "the source changed while it was copied")
 }
 
+// room is nil when the target takes a leaf, of which it has stored so many. One
+// that has more than it can integrate is waited for.
+func (c *copier) room(ctx context.Context, stored uint64) error {
+	r, ok := c.To.(interface{ Reserve() error })
+	if !ok {
+		return nil
+	}
+	for {
+		full := r.Reserve()
+		if full == nil {
+			return nil
+		}
+		latest, err := c.to.root(ctx)
+		if err != nil {
+			return err
+		}
+		if latest.size >= stored {
+			return full
+		}
+		if _, err := c.wait(ctx, c.to, latest.size+1, ""); err != nil {
+			return errors.Join(full, err)
+		}
+	}
+}
+
 // integrated waits until the target's tree has all leaves.
 func (c *copier) integrated(ctx context.Context) error {
 	latest, err := c.wait(ctx, c.to, c.size, CopyIntegrates)
@@ -129,7 +153,7 @@ func (c *copier) integrated(ctx context.Context) error {
 		return fmt.Errorf("the target: %w", err)
 	}
 	if root := c.marks[len(c.marks)-1]; latest.size != root.Size || latest.hash != root.Root {
-		return fmt.Errorf("%w: Trillian states a tree of %d leaves with the root %x there; the source has %d and the root %x",
+		return fmt.Errorf("the target: %w: Trillian states a tree of %d leaves with the root %x there; the source has %d and the root %x",
 			ErrOtherLog, latest.size, latest.hash, root.Size, root.Root)
 	}
 	return nil
@@ -155,9 +179,9 @@ func (c *copier) readBack(ctx context.Context) error {
 
 // unchanged says whether somebody wrote to the source meanwhile.
 func (c *copier) unchanged(ctx context.Context) error {
-	next, _, err := c.From.Next(ctx)
+	next, _, err := c.from.next(ctx)
 	if err != nil {
-		return fmt.Errorf("the source: ask for the next index: %w", err)
+		return fmt.Errorf("the source: %w", err)
 	}
 	if next != c.size {
 		return fmt.Errorf("the source had %d leaves and has %d now: a service is writing to it; stop that, and run the copy again", c.size, next)
