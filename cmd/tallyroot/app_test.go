@@ -161,7 +161,7 @@ func valueFor(f cli.Flag) string {
 	switch f.(type) {
 	case *cli.DurationFlag:
 		return "7s"
-	case *cli.IntFlag, *cli.Uint64Flag, *cli.Float64Flag:
+	case *cli.IntFlag, *cli.Int64Flag, *cli.Uint64Flag, *cli.Float64Flag:
 		return "7"
 	}
 	return "-value" // a value may begin with a hyphen

@@ -91,3 +91,53 @@ func flagArity(app *cli.App) map[string]bool {
 	walk(app.Commands)
 	return takes
 }
+
+// A word of the command line, and which flag it belongs to.
+type word struct {
+	text     string
+	flag     string // "": none
+	value    string // the flag's, beside the word that holds it
+	hasValue bool
+}
+
+// flagWords tells which words of arguments that arrange has put into order are
+// flags of the command that they name, and their values.
+func flagWords(app *cli.App, args []string) []word {
+	takes := map[string]bool{} // by the names of the command's flags: whether a value follows
+	commands := app.Commands
+	for _, name := range args[1:] {
+		i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(name) })
+		if i < 0 {
+			break
+		}
+		for _, f := range commands[i].Flags {
+			d, ok := f.(cli.DocGenerationFlag)
+			for _, name := range f.Names() {
+				takes[name] = ok && d.TakesValue()
+			}
+		}
+		commands = commands[i].Subcommands
+	}
+	var words []word
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--" {
+			for _, text := range args[i:] {
+				words = append(words, word{text: text})
+			}
+			break
+		}
+		w := word{text: args[i]}
+		if name, value, joined := strings.Cut(strings.TrimLeft(w.text, "-"), "="); strings.HasPrefix(w.text, "-") {
+			if takesValue, known := takes[name]; known {
+				w.flag, w.value, w.hasValue = name, value, joined
+				if takesValue && !joined && i+1 < len(args) {
+					words = append(words, w)
+					i++
+					w = word{args[i], name, args[i], true}
+				}
+			}
+		}
+		words = append(words, w)
+	}
+	return words
+}

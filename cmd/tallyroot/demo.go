@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -131,11 +130,12 @@ func openDemo(c *cli.Context, dir string, ready func() error) (*server, error) {
 	if publicURL == "" {
 		publicURL = demoPublicURL(listen)
 	}
+	logger := warnings()
 	config := serverConfig{
 		Log: provenance.Config{
-			Dir: dir, Origin: demoOrigin, Backend: openEmbedded, Credentials: openSecrets,
-			Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			Dir: dir, Origin: demoOrigin, LastCheckpoint: lastCheckpointFile("", dir), Logger: logger,
 		},
+		Place:  &place{kind: embeddedPlace, logger: logger},
 		Listen: listen, PublicURL: publicURL, Ready: ready,
 	}
 	s, err := openServer(c.Context, config)

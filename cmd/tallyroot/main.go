@@ -1,6 +1,7 @@
 // Command tallyroot serves a provenance log, writes to it and checks it.
 //
-// One binary does everything: `serve` and `demo` run the service; `participant`,
+// One binary does everything: `serve` and `demo` run the service; `recover`,
+// `schema`, `log`, `config` and `health` are for whoever operates one; `participant`,
 // `token`, `product`, `place`, `event`, `history` and `qr` ask a running one over
 // its REST interface; `verify`, `id` and `event hash` need no service and no
 // network. What `verify` says rests on the files that it is given and on nothing
@@ -37,9 +38,14 @@ func run(argv []string) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
+	ignoreEmptyVariables()
 	app := newApp()
 	args, err := arrange(app, argv)
 	if err == nil {
+		err = hidePasswords(app, args)
+	}
+	if err == nil {
+		rememberGiven(app, args)
 		err = app.RunContext(ctx, args)
 	}
 	if err == nil {

@@ -7,21 +7,32 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tallyroot/tallyroot/internal/mariadb"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tallyroot": main})
+	testscript.Main(withDatabase{m}, map[string]func(){"tallyroot": main})
 }
+
+// withDatabase stops the database that the tests shared.
+type withDatabase struct{ m *testing.M }
+
+func (w withDatabase) Run() int { return mariadb.Main(w.m) }
 
 // TestScripts drives the real program: testdata/script has one file for each
 // thing that it can do.
-func TestScripts(t *testing.T) { testscript.Run(t, scriptParams()) }
+func TestScripts(t *testing.T) {
+	p := scriptParams()
+	addDatabases(t, &p)
+	testscript.Run(t, p)
+}
 
 func scriptParams() testscript.Params {
 	return testscript.Params{
@@ -29,7 +40,7 @@ func scriptParams() testscript.Params {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			for _, name := range []string{"TALLYROOT_SERVER", "TALLYROOT_TOKEN"} {
+			for _, name := range append(serveVariables, "TALLYROOT_SERVER", "TALLYROOT_TOKEN") {
 				env.Setenv(name, "")
 			}
 			// The race detector waits a second at the end of each process.
@@ -43,11 +54,16 @@ func scriptParams() testscript.Params {
 			"setenv-json": setenvJSON,
 			"mode":        checkMode,
 			"flip":        flipByte,
+			"events":      writeEvents,
+			"debug-url":   findDebugURL,
 		},
 	}
 }
 
 type serversKey struct{}
+
+// serveVariables are those of the script that a server which it starts gets.
+var serveVariables = []string{"TALLYROOT_MYSQL", passwordVariable, "TALLYROOT_TRILLIAN"}
 
 // patience bounds how long a script waits for a server; it only ends a test that
 // has failed.
@@ -65,6 +81,10 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 		"--origin", name + ".example/log", "--policy", "none"}, args[1:]...)
 	cmd := exec.Command("tallyroot", flags...)
 	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = os.Environ()
+	for _, name := range serveVariables {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
 	logs, err := os.OpenFile(ts.MkAbs(name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	ts.Check(err)
 	cmd.Stderr = logs
@@ -168,4 +188,33 @@ func flipByte(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	b[i] ^= 1
 	ts.Check(os.WriteFile(file, b, 0o644))
+}
+
+// writeEvents is `events FILE N`: it writes N events, a line each.
+func writeEvents(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: events FILE N")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"type":"ObjectEvent","eventTime":"2026-09-14T09:00:00.000+02:00","eventTimeZoneOffset":"+02:00","epcList":["urn:example:crate-%d"],"action":"OBSERVE","bizStep":"receiving"}`+"\n", i)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+// findDebugURL is `debug-url NAME VARIABLE`: it sets the variable to where the
+// server said that its profiles are.
+func findDebugURL(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: debug-url NAME VARIABLE")
+	}
+	for line := range strings.Lines(ts.ReadFile(args[0] + ".log")) {
+		if _, url, ok := strings.Cut(strings.TrimSpace(line), "msg=profiles url="); ok {
+			ts.Setenv(args[1], url)
+			return
+		}
+	}
+	ts.Fatalf("%s does not say where its profiles are", args[0])
 }

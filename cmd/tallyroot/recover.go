@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/datadir"
-	"github.com/tallyroot/tallyroot/trillianlog/embedded"
 	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/mod/sumdb/note"
@@ -30,13 +28,12 @@ func recoverCommand() *cli.Command {
 			"else cannot be known, and would contradict what the log signs next.\n\n" +
 			"Examples:\n" +
 			"  tallyroot recover --data /var/lib/tallyroot\n" +
-			"  tallyroot recover --data /var/lib/tallyroot --checkpoint witness-1.txt --checkpoint witness-2.txt",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "data", Usage: "the `DIRECTORY` of the log's data", TakesFile: true},
-			&cli.StringFlag{Name: "last-checkpoint", Usage: "keep the last signed checkpoint in `FILE`; by default last-checkpoint in --data", TakesFile: true},
+			"  tallyroot recover --data /var/lib/tallyroot --checkpoint witness-1.txt --checkpoint witness-2.txt\n" +
+			"  tallyroot recover --data /var/lib/tallyroot --mysql 'tallyroot@tcp(db.example.org:3306)/tallyroot'",
+		Flags: append(append(directoryFlags(), placeFlags()...),
 			&cli.StringSliceFlag{Name: "checkpoint", Usage: "a signed checkpoint that somebody else holds, in `FILE`; may be repeated", TakesFile: true},
 			jsonFlag(),
-		},
+		),
 		Action: recoverLog,
 	}
 }
@@ -49,8 +46,13 @@ func recoverLog(c *cli.Context) (err error) {
 	if dir == "" {
 		return usagef("tallyroot recover needs --data DIRECTORY: where the log's data lies")
 	}
-	if _, err := os.Stat(filepath.Join(dir, "store")); err != nil {
-		return fmt.Errorf("there is no log in %s: %w", dir, err)
+	key, err := logKey(dir)
+	if err != nil {
+		return err
+	}
+	where, err := readPlace(c, warnings())
+	if err != nil {
+		return err
 	}
 	var seen [][]byte
 	for _, file := range c.StringSlice("checkpoint") {
@@ -60,16 +62,13 @@ func recoverLog(c *cli.Context) (err error) {
 		}
 		seen = append(seen, text)
 	}
-	last := c.String("last-checkpoint")
-	if last == "" {
-		last = filepath.Join(dir, "last-checkpoint")
-	}
+	last := lastCheckpointFile(c.String("last-checkpoint"), dir)
 	lock, err := datadir.Lock(dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	at, err := recoverFrom(c.Context, dir, last, seen)
+	at, err := recoverFrom(c.Context, dir, where, key, last, seen)
 	if errors.Is(err, trillianlog.ErrNothingToRecover) {
 		return fmt.Errorf("%w; `tallyroot serve` can start", err)
 	}
@@ -90,16 +89,13 @@ func recoverLog(c *cli.Context) (err error) {
 	return nil
 }
 
-func recoverFrom(ctx context.Context, dir, last string, seen [][]byte) (at checkpoint.Checkpoint, err error) {
-	text, err := readSmallFile(filepath.Join(dir, "log.vkey"), 1<<12)
+func recoverFrom(ctx context.Context, dir string, where *place, key note.Verifier, last string, seen [][]byte) (at checkpoint.Checkpoint, err error) {
+	opened, err := where.open(ctx, key.Name())
 	if err != nil {
 		return at, err
 	}
-	key, err := note.NewVerifier(strings.TrimSpace(string(text)))
-	if err != nil {
-		return at, fmt.Errorf("%s: %w", filepath.Join(dir, "log.vkey"), err)
-	}
-	backend, err := embedded.Open(ctx, filepath.Join(dir, "store"), embedded.Options{})
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	backend, err := opened.Backend(ctx, filepath.Join(dir, "store"))
 	if err != nil {
 		return at, err
 	}

@@ -1,22 +1,15 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/tallyroot/tallyroot/gateway"
 	"github.com/tallyroot/tallyroot/provenance"
-	"github.com/tallyroot/tallyroot/provenance/credentials"
-	secrets "github.com/tallyroot/tallyroot/provenance/credentials/embedded"
 	"github.com/tallyroot/tallyroot/provenance/entry"
-	"github.com/tallyroot/tallyroot/trillianlog"
-	"github.com/tallyroot/tallyroot/trillianlog/embedded"
 	"github.com/urfave/cli/v2"
 )
 
@@ -24,52 +17,70 @@ func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
 		Usage: "run the service",
-		Description: "Serves REST, gRPC and pages on one port, on a log that lies in one directory. The first\n" +
-			"start makes the directory with the log's keys: log.vkey and operator.vkey are what\n" +
-			"verifiers need, admin.token is the administrator's token. It prints \"listening on …\"\n" +
-			"when it is ready, and ends cleanly on SIGTERM.\n\n" +
+		Description: "Serves REST, gRPC and pages on one port. The first start makes the data directory with\n" +
+			"the log's keys: log.vkey and operator.vkey are what verifiers need, admin.token is the\n" +
+			"administrator's token. It prints \"listening on …\" when it is ready, and ends cleanly on\n" +
+			"SIGTERM.\n\n" +
+			"The log itself lies in the data directory, unless --mysql or --trillian says where else:\n" +
+			"--mysql alone runs Trillian in this process on a database, --trillian alone on Trillian's\n" +
+			"own log server and signer, and with both, what the service remembers beside the log is in\n" +
+			"the database too. `tallyroot schema apply` prepares the database, `tallyroot log copy`\n" +
+			"moves a log from one to another.\n\n" +
 			"--policy says how a published checkpoint must be witnessed, in the text of C2SP's\n" +
 			"tlog-policy; \"none\" says that nobody vouches for this log but its operator. It must be\n" +
 			"said: readers trust by it.\n\n" +
-			"Keep --last-checkpoint out of the backup that DIR is restored from: it is what notices\n" +
-			"that the log was put back to an older state.\n\n" +
+			"Keep --last-checkpoint out of the backup that DIR and the database are restored from: it\n" +
+			"is what notices that the log was put back to an older state.\n\n" +
+			"Each flag can be said by a variable too, which the flag overrides; one that is set to\n" +
+			"nothing is not set. `tallyroot config show` prints what is in force.\n\n" +
 			"Examples:\n" +
 			"  tallyroot serve --data data --origin log.example.org --public-url http://127.0.0.1:8080 --policy none\n" +
 			"  tallyroot serve --data /var/lib/tallyroot --listen :443 --origin log.example.org \\\n" +
-			"    --public-url https://trace.example.org --policy policy.txt --tls-cert cert.pem --tls-key key.pem",
-		Flags: append(dataFlags(),
-			&cli.StringFlag{Name: "listen", Usage: "take connections at `HOST:PORT`; port 0 is a free one", Value: defaultListen},
-			&cli.StringFlag{Name: "public-url", Usage: "the `URL` under which shoppers reach this service; it stands in QR codes. By default the address that it listens at"},
-			&cli.StringFlag{Name: "tls-cert", Usage: "the certificate's `FILE`, PEM; without it connections are plain text", TakesFile: true},
-			&cli.StringFlag{Name: "tls-key", Usage: "the certificate's private key's `FILE`, PEM", TakesFile: true},
-			&cli.Float64Flag{Name: "rate-limit", Usage: "take so many requests a second, `N`, from one client address; 0 is no limit", Value: 500},
-			&cli.Uint64Flag{Name: "min-free", Usage: "take nothing when the disk has fewer free `MIB` than this; by default 256, or a tenth of a smaller disk"},
-			&cli.DurationFlag{Name: "read-timeout", Usage: "end a request whose body takes longer than `DURATION`", Value: 0, DefaultText: "1m"},
-			&cli.DurationFlag{Name: "write-timeout", Usage: "end a request whose answer takes longer than `DURATION`", Value: 0, DefaultText: "2m30s"},
-			&cli.DurationFlag{Name: "drain-timeout", Usage: "at the end, wait for requests under way at most `DURATION`", Value: 0, DefaultText: "15s"},
-			&cli.BoolFlag{Name: "verbose", Usage: "log every request", Category: categoryOutput},
-			&cli.BoolFlag{Name: "json", Usage: "log in JSON, for programs", Category: categoryOutput},
-		),
+			"    --public-url https://trace.example.org --policy policy.txt --tls-cert cert.pem --tls-key key.pem\n" +
+			"  tallyroot serve --data /var/lib/tallyroot --origin log.example.org --policy none \\\n" +
+			"    --mysql 'tallyroot@tcp(db.example.org:3306)/tallyroot' --mysql-password-file db.password",
+		Flags:  append(settingFlags(), fromEnvironment(&cli.BoolFlag{Name: "json", Usage: "log in JSON, for programs", Category: categoryOutput})...),
 		Action: serve,
 	}
 }
 
+// settingFlags are serve's, but for --json.
+func settingFlags() []cli.Flag {
+	return append(append(dataFlags(), placeFlags()...), fromEnvironment(
+		&cli.StringFlag{Name: "listen", Usage: "take connections at `HOST:PORT`; port 0 is a free one", Value: defaultListen},
+		&cli.StringFlag{Name: "public-url", Usage: "the `URL` under which shoppers reach this service; it stands in QR codes", DefaultText: "the address that it listens at"},
+		&cli.StringFlag{Name: "tls-cert", Usage: "the certificate's `FILE`, PEM; without it connections are plain text", TakesFile: true},
+		&cli.StringFlag{Name: "tls-key", Usage: "the certificate's private key's `FILE`, PEM", TakesFile: true},
+		&cli.Float64Flag{Name: "rate-limit", Usage: "take so many requests a second, `N`, from one client address; 0 is no limit", Value: 500},
+		&cli.Uint64Flag{Name: "min-free", Usage: "take nothing when the disk has fewer free `MIB` than this", DefaultText: "256, or a tenth of a smaller disk"},
+		&cli.DurationFlag{Name: "read-timeout", Usage: "end a request whose body takes longer than `DURATION`", DefaultText: "1m"},
+		&cli.DurationFlag{Name: "write-timeout", Usage: "end a request whose answer takes longer than `DURATION`", DefaultText: "2m30s"},
+		&cli.DurationFlag{Name: "drain-timeout", Usage: "at the end, wait for requests under way at most `DURATION`", DefaultText: "15s"},
+		&cli.StringFlag{Name: "debug-listen", Usage: "give profiles, under /debug/pprof/, at `HOST:PORT`, a loopback address", DefaultText: "nowhere"},
+		&cli.BoolFlag{Name: "verbose", Usage: "log every request", Category: categoryOutput},
+	)...)
+}
+
 // dataFlags say which log, for the commands that open one themselves.
 func dataFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "data", Usage: "the `DIRECTORY` of the log's data", TakesFile: true},
+	return append(directoryFlags(), fromEnvironment(
 		&cli.StringFlag{Name: "origin", Usage: "the log's `NAME`, such as log.example.org; it stands in everything that is signed, for good"},
 		&cli.StringFlag{Name: "policy", Usage: "the `FILE` of the policy that published checkpoints meet, or \"none\"", TakesFile: true},
-		&cli.StringFlag{Name: "last-checkpoint", Usage: "keep the last signed checkpoint in `FILE`; by default last-checkpoint in --data", TakesFile: true},
-	}
+	)...)
+}
+
+// directoryFlags say where the data of a log is that is there already.
+func directoryFlags() []cli.Flag {
+	return fromEnvironment(
+		&cli.StringFlag{Name: "data", Usage: "the `DIRECTORY` of the log's data", TakesFile: true},
+		&cli.StringFlag{Name: "last-checkpoint", Usage: "keep the last signed checkpoint in `FILE`", DefaultText: "last-checkpoint in --data", TakesFile: true},
+	)
 }
 
 // logConfig reads dataFlags.
 func logConfig(c *cli.Context) (provenance.Config, error) {
-	config := provenance.Config{
-		Dir: c.String("data"), Origin: c.String("origin"), LastCheckpoint: c.String("last-checkpoint"),
-		Backend: openEmbedded, Credentials: openSecrets,
-	}
+	config := provenance.Config{Dir: c.String("data"), Origin: c.String("origin")}
+	config.LastCheckpoint = lastCheckpointFile(c.String("last-checkpoint"), config.Dir)
 	if config.Dir == "" {
 		return config, usagef("%s needs --data DIRECTORY: where the log's data lies, or will lie", c.Command.HelpName)
 	}
@@ -95,23 +106,7 @@ func logConfig(c *cli.Context) (provenance.Config, error) {
 	return config, nil
 }
 
-// openEmbedded is the Trillian that runs in this process. When its files are
-// damaged, what is published is served all the same.
-func openEmbedded(ctx context.Context, dir string) (trillianlog.Backend, error) {
-	backend, err := embedded.Open(ctx, dir, embedded.Options{})
-	if errors.Is(err, embedded.ErrUnreadable) {
-		return trillianlog.Unusable(err), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return backend, nil
-}
-
-// openSecrets is the store of tokens and managed keys in the data directory.
-func openSecrets(dir string) (credentials.Store, error) { return secrets.Open(dir, slog.Default()) }
-
-func serve(c *cli.Context) error {
+func serve(c *cli.Context) (err error) {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
@@ -131,12 +126,24 @@ func serve(c *cli.Context) error {
 		config.MinFree = max(c.Uint64("min-free")<<20, 1)
 	}
 	config.Logger = newLogger(c)
+	where, err := readPlace(c, config.Logger)
+	if err != nil {
+		return err
+	}
+	warnOfVariables(c.App, config.Logger)
+	if address := c.String("debug-listen"); address != "" {
+		listener, err := listenDebug(c.Context, address)
+		if err != nil {
+			return err
+		}
+		go serveDebug(c.Context, listener, config.Logger)
+	}
 	rate := c.Float64("rate-limit")
 	if rate == 0 {
 		rate = -1 // the gateway's word for no limit
 	}
 	s, err := openServer(c.Context, serverConfig{
-		Log: config, Listen: c.String("listen"), PublicURL: publicURL, TLS: tlsConfig,
+		Log: config, Place: where, Listen: c.String("listen"), PublicURL: publicURL, TLS: tlsConfig,
 		Limits: gateway.Limits{
 			ClientRate: rate, ReadTimeout: c.Duration("read-timeout"), WriteTimeout: c.Duration("write-timeout"), DrainTimeout: c.Duration("drain-timeout"),
 		},
@@ -148,18 +155,12 @@ func serve(c *cli.Context) error {
 	return s.Run(c.Context)
 }
 
-// newLogger writes to standard error: standard output has the one line that
-// scripts wait for.
-func newLogger(c *cli.Context) *slog.Logger {
-	level := slog.LevelInfo
-	if c.Bool("verbose") {
-		level = slog.LevelDebug
+// warnOfVariables tells of settings that were probably mistyped.
+func warnOfVariables(app *cli.App, logger *slog.Logger) {
+	unknown := unknownVariables(app)
+	for _, name := range sorted(unknown) {
+		logger.Warn("a variable is set that nothing reads", "variable", name, "meant", unknown[name])
 	}
-	options := &slog.HandlerOptions{Level: level}
-	if c.Bool("json") {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
 func checkPublicURL(text string) (string, error) {

@@ -15,7 +15,8 @@ import (
 
 // A serverConfig says what openServer opens.
 type serverConfig struct {
-	Log       provenance.Config
+	Log       provenance.Config // without Backend and Credentials, which Place opens
+	Place     *place
 	Listen    string
 	PublicURL string // without a slash at its end; "" is the address that is listened at
 	TLS       *tls.Config
@@ -29,6 +30,7 @@ type server struct {
 	Service *provenance.Service
 	// PublicURL is where shoppers reach it.
 	PublicURL string
+	place     *openPlace
 	gateway   *gateway.Server
 	listener  net.Listener
 	tls       bool
@@ -51,6 +53,10 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
+	if s.place, err = c.Place.open(ctx, c.Log.Origin); err != nil {
+		return nil, err
+	}
+	c.Log.Backend, c.Log.Credentials = s.place.serving(c.Log.LastCheckpoint), s.place.Credentials
 	if s.Service, err = provenance.Open(ctx, c.Log); err != nil {
 		return nil, explainOpen(err, c.Log.Dir)
 	}
@@ -90,6 +96,9 @@ func (s *server) close() error {
 	}
 	if s.Service != nil {
 		err = errors.Join(err, s.Service.Close())
+	}
+	if s.place != nil {
+		err = errors.Join(err, s.place.Close())
 	}
 	return err
 }
