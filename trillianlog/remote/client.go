@@ -93,7 +93,7 @@ func (b *Backend) learn(leaves []*trillian.LogLeaf, results []*trillian.QueuedLo
 			put(at, known{})
 		case strings.Contains(said, saysIdentityTaken):
 			if b.homeless[mine.identity].asked {
-				result.Message = b.sayHomeless(mine.identity)
+				result.Code, result.Message = int32(codes.DataLoss), b.sayHomeless(mine.identity)
 			}
 			b.homeless[mine.identity] = homeless{hash: mine.hash}
 		}
@@ -101,6 +101,7 @@ func (b *Backend) learn(leaves []*trillian.LogLeaf, results []*trillian.QueuedLo
 	if len(b.known.beyond) > 0 {
 		b.dirty.Store(true) // Trillian may show more now
 	}
+	b.count()
 	if err := errors.Join(b.promote(), b.index.record(unshown, false)); err != nil {
 		b.dirty.Store(true) // what is stored is stored; sync says it to who asks next
 		b.logger.Error("the index of identities cannot be written", "error", err)

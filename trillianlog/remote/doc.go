@@ -11,9 +11,8 @@
 //     before they answer anything.
 //   - A server that is away, or has lost its database, is an error at once, and
 //     no more when it is back. Every call ends within [CallTimeout].
-//   - A signer that integrates nothing is an error of GetLatestSignedLogRoot
-//     after [DefaultStall], and what is stored and not integrated is bounded:
-//     [Backend.Reserve].
+//   - What is stored and not integrated is bounded, so that a signer that is away
+//     is no flood when it comes back: [Backend.Reserve].
 //
 // It never believes that it is alone: another process may write to the same
 // tree, and the database's keys decide who has an index. It never fills a hole

@@ -14,6 +14,7 @@ import (
 	"github.com/tallyroot/tallyroot/internal/stock"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/backendtest"
+	"github.com/tallyroot/tallyroot/trillianlog/internal/logtree"
 )
 
 func TestMain(m *testing.M) {
@@ -84,14 +85,14 @@ func (s *setting) prepare() error {
 
 var origins atomic.Uint64
 
-// options are those of a new log.
+// options are those of a new log. When the test ends the signer has no more to do
+// with its tree.
 func (s *setting) options(t testing.TB) Options {
-	return Options{
-		Address: s.servers.Server.Address,
-		Origin:  fmt.Sprintf("log.example/%d", origins.Add(1)),
-		Dir:     t.TempDir(),
-		Logger:  backendtest.Quiet,
-	}
+	origin := fmt.Sprintf("log.example/%d", origins.Add(1))
+	t.Cleanup(func() {
+		_ = s.db.Exec(s.database, fmt.Sprintf("UPDATE Trees SET TreeState = 'FROZEN' WHERE Description = '%s'", logtree.Description(origin)))
+	})
+	return Options{Address: s.servers.Server.Address, Origin: origin, Dir: t.TempDir(), Logger: backendtest.Quiet}
 }
 
 func open(t testing.TB, o Options) *Backend {
@@ -104,8 +105,7 @@ func open(t testing.TB, o Options) *Backend {
 	return b
 }
 
-// subject is a new log for the suite. Its tree is deleted when the test ends, so
-// that the signer has no more to do with it.
+// subject is a new log for the suite.
 func (s *setting) subject(t *testing.T) backendtest.Subject {
 	o := s.options(t)
 	b := open(t, o)
@@ -113,7 +113,6 @@ func (s *setting) subject(t *testing.T) backendtest.Subject {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.remove(t, id) })
 	return backendtest.Subject{
 		Open: func(t testing.TB) trillianlog.Backend { return open(t, o) },
 		Tamper: func(t testing.TB, index uint64) {
@@ -139,11 +138,6 @@ func (s *setting) exec(t testing.TB, statement string) {
 	if err := s.db.Exec(s.database, statement); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func (s *setting) remove(t testing.TB, id int64) {
-	t.Helper()
-	s.exec(t, fmt.Sprintf("UPDATE Trees SET TreeState = 'FROZEN' WHERE TreeId = %d", id))
 }
 
 func TestBackend(t *testing.T) {

@@ -131,8 +131,7 @@ func (b *Backend) sync(ctx context.Context) error {
 		found.put(at, leaf)
 	}
 	b.known = found
-	b.stored.Store(found.next())
-	b.waiting.Store(uint64(found.bytes))
+	b.count()
 	if err := b.settleDoubt(ctx); err != nil {
 		return err
 	}
@@ -179,13 +178,15 @@ func (b *Backend) unintegrated(ctx context.Context, size uint64) ([]known, error
 	}
 	limit := 1 + 2*uint64(b.options.MaxPending)
 	read, err := b.read(ctx, size-1, limit)
-	if status.Code(err) == codes.ResourceExhausted || uint64(len(read)) == limit {
-		return nil, fmt.Errorf("more leaves are stored and not integrated than can be read at once (%d leaves, %d bytes): see whether trillian_log_signer runs; this goes on when it has caught up", limit, maxAnswer)
-	}
-	if err != nil {
+	switch {
+	case uint64(len(read)) == limit:
+		err = fmt.Errorf("%d leaves are stored behind those that are integrated", limit-1)
+		fallthrough
+	case status.Code(err) == codes.ResourceExhausted:
+		return nil, fmt.Errorf("more is not integrated than can be read at once (%w): see whether trillian_log_signer runs; this goes on when it has caught up", err)
+	case err != nil:
 		return nil, err
-	}
-	if len(read) == 0 {
+	case len(read) == 0:
 		return nil, fmt.Errorf("the log server gives no leaf %d, and has integrated it", size-1)
 	}
 	return read[1:], nil
@@ -211,16 +212,23 @@ func (b *Backend) read(ctx context.Context, first, count uint64) ([]known, error
 
 // promote moves the leaves that are integrated into the index.
 func (b *Backend) promote() error {
-	if size := b.integrated.Load(); size > b.known.first {
-		n := min(int(size-b.known.first), len(b.known.tail))
-		if err := b.index.add(b.known.tail[:n]); err != nil {
-			return err
-		}
-		b.known.drop(n)
+	size := b.integrated.Load()
+	if size <= b.known.first || b.known.first != b.index.next() { // a sync was cut off
+		return nil
 	}
+	n := min(int(size-b.known.first), len(b.known.tail))
+	if err := b.index.add(b.known.tail[:n]); err != nil {
+		return err
+	}
+	b.known.drop(n)
+	b.count()
+	return nil
+}
+
+// count tells those without the turn what is known.
+func (b *Backend) count() {
 	b.stored.Store(b.known.next())
 	b.waiting.Store(uint64(b.known.bytes))
-	return nil
 }
 
 // settleDoubt finds out whether the write without an answer is stored where
