@@ -11,8 +11,8 @@ import (
 )
 
 // trillianFlagFile is what Trillian's log server and log signer read with
-// --config: a word for each flag, split as a shell would; then each $NAME becomes
-// the environment's variable (cmd/flags.go of Trillian).
+// --config: a word for each flag, split as a shell would, but without comments; then
+// each $NAME becomes the environment's variable (cmd/flags.go of Trillian).
 func trillianFlagFile(c mysqldb.Config) ([]byte, error) {
 	d, err := trillianDSN(c)
 	if err != nil {
@@ -23,7 +23,6 @@ func trillianFlagFile(c mysqldb.Config) ([]byte, error) {
 		flags = append(flags, "--mysql_tls_ca="+c.TLSCA)
 	}
 	var b strings.Builder
-	b.WriteString("# Written by `tallyroot schema apply`, for Trillian's --config. It holds a password.\n")
 	for _, flag := range flags {
 		if strings.ContainsRune(flag, 0) || os.Expand(flag, func(string) string { return "" }) != flag {
 			return nil, errors.New("--trillian-flags: Trillian's servers would take a $ in the password, or in another part of the DSN, for the name of a variable: choose one without")
