@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tallyroot/tallyroot/gateway"
 	"github.com/tallyroot/tallyroot/gateway/web"
 	"github.com/tallyroot/tallyroot/provenance"
@@ -53,7 +54,14 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
+	metrics := prometheus.NewRegistry()
+	if err := c.Place.countErrors(metrics); err != nil {
+		return nil, err
+	}
 	if s.place, err = c.Place.open(ctx, c.Log.Origin); err != nil {
+		return nil, err
+	}
+	if err := s.place.showPool(metrics); err != nil {
 		return nil, err
 	}
 	c.Log.Backend, c.Log.Credentials = s.place.serving(c.Log.LastCheckpoint), s.place.Credentials
@@ -66,6 +74,7 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 	}
 	s.gateway, err = gateway.New(gateway.Options{
 		Service: s.Service, Pages: pages, Ready: c.Ready, TLS: c.TLS, Logger: c.Log.Logger, Limits: c.Limits,
+		Registry: metrics,
 	})
 	return s, err
 }
