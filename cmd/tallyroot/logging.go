@@ -54,6 +54,9 @@ func (h trillianHandler) Enabled(ctx context.Context, level slog.Level) bool {
 
 func (h trillianHandler) Handle(ctx context.Context, r slog.Record) error {
 	r.Level = lowered(r.Level)
+	if !h.Handler.Enabled(ctx, r.Level) { // nobody asked before an error
+		return nil
+	}
 	r.AddAttrs(slog.String("from", "trillian"))
 	return h.Handler.Handle(ctx, r)
 }
