@@ -7,18 +7,30 @@ import (
 	"testing"
 
 	"github.com/tallyroot/tallyroot/provenance/history"
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
 )
 
 func example() *history.History {
 	return &history.History{
 		ID: "https://id.gs1.org/01/09506000134352/10/\"é\"", Kind: "object", LogCheckpoint: "a\nb\n",
+		Index: &history.Index{
+			Checkpoint: "i\n", Leaf: "leaf\n", LeafProof: [][32]byte{{8}, {9}},
+			MapProof: historyindex.Proof{Present: true, Key: [32]byte{3}, Value: [32]byte{4}, Path: []historyindex.Step{{Bit: 19, Hash: [32]byte{5}}}},
+		},
 		Positions: []uint64{0, 1<<64 - 1},
 		Entries:   []history.Entry{{Index: 1<<64 - 1, Entry: []byte("some bytes"), Proof: [][32]byte{{1}, {2}}}, {Index: 7, Entry: []byte{0xff}}},
 		Participants: []history.History{
 			{ID: "operator", Kind: "operator", LogCheckpoint: "a\nb\n", Positions: []uint64{0}, Entries: []history.Entry{{Entry: []byte("x")}}},
-			{ID: "farm", Kind: "participant", LogCheckpoint: "a\nb\n"},
+			{ID: "farm", Kind: "participant", LogCheckpoint: "a\nb\n", Index: &history.Index{MapProof: historyindex.Proof{Empty: true}}},
 		},
 	}
+}
+
+func exampleJourney() *history.Journey {
+	h := example()
+	farm, operator := h.Participants[1], h.Participants[0]
+	h.Participants = nil
+	return &history.Journey{Histories: []history.History{*h, farm, operator}, NotFollowed: []string{"urn:x:1", ""}}
 }
 
 func TestRoundTrip(t *testing.T) {
@@ -32,12 +44,35 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("got %+v\nwant %+v", got, h)
 		}
 	}
+	for _, j := range []*history.Journey{exampleJourney(), {}} {
+		b := j.Append(nil)
+		got, err := history.DecodeJourney(b)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, b)
+		}
+		if !reflect.DeepEqual(got, j) {
+			t.Errorf("got %+v\nwant %+v", got, j)
+		}
+	}
 }
 
 func TestForm(t *testing.T) {
+	const zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 	h := &history.History{ID: "urn:x:1", Kind: "object", LogCheckpoint: "c\n", Positions: []uint64{5}, Entries: []history.Entry{{Index: 5, Entry: []byte("e"), Proof: [][32]byte{{}}}}}
-	want := `{"id":"urn:x:1","kind":"object","logCheckpoint":"c\n","positions":["5"],"entries":[{"index":"5","entry":"ZQ==","proof":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}],"participants":[]}`
+	want := `{"id":"urn:x:1","kind":"object","logCheckpoint":"c\n","positions":["5"],"entries":[{"index":"5","entry":"ZQ==","proof":["` + zeros + `"]}],"participants":[]}`
 	if got := string(h.Append(nil)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	h.Index = &history.Index{Checkpoint: "i\n", Leaf: "l\n", LeafProof: [][32]byte{{}}, MapProof: historyindex.Proof{Empty: true}}
+	h.Positions, h.Entries = nil, nil
+	want = `{"id":"urn:x:1","kind":"object","indexCheckpoint":"i\n","indexLeaf":"l\n","indexProof":["` + zeros + `"],"logCheckpoint":"c\n",` +
+		`"mapProof":{"present":false,"key":"","value":"","path":[]},"positions":[],"entries":[],"participants":[]}`
+	if got := string(h.Append(nil)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	j := &history.Journey{Histories: []history.History{*h}, NotFollowed: []string{"urn:x:2"}}
+	want = `{"histories":[` + strings.Replace(want, `,"participants":[]`, "", 1) + `],"notFollowed":["urn:x:2"]}`
+	if got := string(j.Append(nil)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -46,15 +81,25 @@ func TestRefused(t *testing.T) {
 	good := string(example().Append(nil))
 	for _, c := range []struct{ old, new, problem string }{
 		{`{"id"`, `[{"id"`, "inside an array"},
+		{`{"id"`, "\ufeff" + `{"id"`, "byte order mark"},
 		{`"id":`, `"ID":`, "id is missing"},
 		{`"kind":"object"`, `"kind":0`, "kind"},
+		{`"kind":"object"`, `"kind":"\ud800"`, "surrogate"},
 		{`"kind":"object"`, `"kind":"object","kind":"object"`, "twice"},
 		{`"kind":"object"`, `"kind":"object","complete":true`, "other members"},
+		{`"kind":"object"`, `"kind":"object","__proto__":{}`, "other members"},
 		{`"kind":"participant"`, `"kind":"participant","participants":[]`, "participants[1]: it has other members"},
+		{`"indexLeaf":"leaf\n",`, ``, "indexLeaf is missing"},
+		{`"indexCheckpoint":"i\n",`, ``, "other members"},
+		{`"indexProof":["CA`, `"indexProof":["CA==","CA`, "indexProof[0]: it has 1 bytes"},
+		{`"bit":19`, `"bit":"19"`, "mapProof"},
+		{`"bit":19`, `"bit":256`, "mapProof"},
 		{`"positions":["0",`, `"positions":[0,`, "positions[0]"},
 		{`"positions":["0",`, `"positions":["00",`, "positions[0]"},
 		{`"positions":["0",`, `"positions":["+0",`, "positions[0]"},
+		{`"positions":["0",`, `"positions":["-0",`, "positions[0]"},
 		{`"positions":["0",`, `"positions":["",`, "positions[0]"},
+		{`"positions":["0",`, `"positions":["1_0",`, "positions[0]"},
 		{`"positions":["0",`, `"positions":["18446744073709551616",`, "positions[0]"},
 		{`"index":"7"`, `"index":7`, "entries[1].index"},
 		{`"index":"7"`, `"index":"7","withheld":true`, "entries[1]: it has other members"},
@@ -75,6 +120,32 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+func TestJourneyRefused(t *testing.T) {
+	good := string(exampleJourney().Append(nil))
+	for _, c := range []struct{ old, new, problem string }{
+		{`"histories":`, `"Histories":`, "histories is missing"},
+		{`"notFollowed":`, `"complete":true,"notFollowed":`, "other members"},
+		{`"notFollowed":["urn:x:1"`, `"notFollowed":[1`, "notFollowed[0]"},
+		{`]}],"notFollowed"`, `],"participants":[]}],"notFollowed"`, "other members"},
+		{`"index":"7"`, `"index":7`, "histories[0].entries[1].index"},
+		{`{"histories":[{`, `{"histories":[` + strings.Repeat(`{},`, history.MaxHistories) + `{`, "the limit is 4096"},
+	} {
+		bad := strings.Replace(good, c.old, c.new, 1)
+		if bad == good {
+			t.Fatalf("nothing to replace: %s", c.old)
+		}
+		if _, err := history.DecodeJourney([]byte(bad)); !errors.Is(err, history.ErrMalformed) || !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s for %s: got %v, want an error about %q", c.new, c.old, err, c.problem)
+		}
+	}
+	if _, err := history.DecodeJourney(example().Append(nil)); !errors.Is(err, history.ErrMalformed) {
+		t.Errorf("a history is read as a journey: %v", err)
+	}
+	if _, err := history.Decode([]byte(good)); !errors.Is(err, history.ErrMalformed) {
+		t.Errorf("a journey is read as a history: %v", err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(example().Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -84,6 +155,20 @@ func FuzzDecode(f *testing.F) {
 		}
 		again, err := history.Decode(h.Append(nil))
 		if err != nil || !reflect.DeepEqual(again, h) {
+			t.Errorf("what was read does not read back: %v", err)
+		}
+	})
+}
+
+func FuzzDecodeJourney(f *testing.F) {
+	f.Add(exampleJourney().Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		j, err := history.DecodeJourney(b)
+		if err != nil {
+			return
+		}
+		again, err := history.DecodeJourney(j.Append(nil))
+		if err != nil || !reflect.DeepEqual(again, j) {
 			t.Errorf("what was read does not read back: %v", err)
 		}
 	})

@@ -1,0 +1,226 @@
+package history
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/jcs"
+)
+
+// ErrMalformed says that bytes are not a saved history or journey.
+var ErrMalformed = errors.New("malformed history")
+
+// Decode reads what History.Append gives, in any JSON spelling of it. Members that
+// it does not know, numbers with leading zeros and base64 that is not canonical are
+// refused. Its error is an ErrMalformed.
+func Decode(b []byte) (*History, error) {
+	v, err := parse(b)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{}
+	h := r.history("", v, true)
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &h, nil
+}
+
+// DecodeJourney reads what Journey.Append gives, as strictly as Decode.
+func DecodeJourney(b []byte) (*Journey, error) {
+	v, err := parse(b)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{}
+	r.object("", v, journeyMembers)
+	var j Journey
+	histories, _ := v.Get("histories")
+	list := r.list("histories", histories)
+	if len(list) > MaxHistories {
+		r.fail("histories", "there are %d; the limit is %d", len(list), MaxHistories)
+		list = nil
+	}
+	for i, item := range list {
+		j.Histories = append(j.Histories, r.history(fmt.Sprintf("histories[%d]", i), item, false))
+	}
+	notFollowed, _ := v.Get("notFollowed")
+	for i, item := range r.list("notFollowed", notFollowed) {
+		j.NotFollowed = append(j.NotFollowed, r.text(fmt.Sprintf("notFollowed[%d]", i), item))
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &j, nil
+}
+
+func parse(b []byte) (jcs.Value, error) {
+	if len(b) > MaxSize {
+		return jcs.Value{}, fmt.Errorf("%w: %d bytes; the limit is %d", ErrMalformed, len(b), MaxSize)
+	}
+	v, err := jcs.Parse(b)
+	if err != nil {
+		return v, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return v, nil
+}
+
+var (
+	journeyMembers = []string{"histories", "notFollowed"}
+	historyMembers = []string{"id", "kind", "logCheckpoint", "positions", "entries"}
+	indexMembers   = []string{"indexCheckpoint", "indexLeaf", "indexProof", "mapProof"}
+	entryMembers   = []string{"index", "entry", "proof"}
+)
+
+// A reader keeps the first error.
+type reader struct{ err error }
+
+func (r *reader) fail(path, format string, args ...any) {
+	if r.err == nil {
+		if path == "" {
+			path = "the whole"
+		}
+		r.err = fmt.Errorf("%w: %s: %s", ErrMalformed, path, fmt.Sprintf(format, args...))
+	}
+}
+
+// object checks that v is an object of exactly those members.
+func (r *reader) object(path string, v jcs.Value, names []string) {
+	if v.Kind() != jcs.Object {
+		r.fail(path, "it is of JSON kind %v, and must be an object", v.Kind())
+		return
+	}
+	for _, name := range names {
+		if _, ok := v.Get(name); !ok {
+			r.fail(path, "the member %s is missing", name)
+		}
+	}
+	if len(v.Members()) > len(names) {
+		r.fail(path, "it has other members than %q", names)
+	}
+}
+
+// history reads a history; a whole one has participants.
+func (r *reader) history(path string, v jcs.Value, whole bool) (h History) {
+	names := historyMembers
+	_, indexed := v.Get("indexCheckpoint")
+	if indexed {
+		names = slices.Concat(names, indexMembers)
+	}
+	if whole {
+		names = append(slices.Clip(names), "participants")
+	}
+	r.object(path, v, names)
+	member := func(name string) (string, jcs.Value) {
+		m, _ := v.Get(name)
+		return join(path, name), m
+	}
+	h.ID = r.text(member("id"))
+	h.Kind = r.text(member("kind"))
+	h.LogCheckpoint = r.text(member("logCheckpoint"))
+	if indexed {
+		h.Index = &Index{Checkpoint: r.text(member("indexCheckpoint")), Leaf: r.text(member("indexLeaf")), LeafProof: r.hashes(member("indexProof"))}
+		at, proof := member("mapProof")
+		var err error
+		if h.Index.MapProof, err = historyindex.ParseProof(proof); err != nil {
+			r.fail(at, "%v", err)
+		}
+	}
+	at, list := member("positions")
+	items := r.list(at, list)
+	if len(items) > 0 {
+		h.Positions = make([]uint64, 0, len(items))
+	}
+	for i, item := range items {
+		h.Positions = append(h.Positions, r.number(at, i, item))
+	}
+	at, list = member("entries")
+	for i, item := range r.list(at, list) {
+		h.Entries = append(h.Entries, r.entry(fmt.Sprintf("%s[%d]", at, i), item))
+	}
+	if whole {
+		at, list = member("participants")
+		for i, item := range r.list(at, list) {
+			h.Participants = append(h.Participants, r.history(fmt.Sprintf("%s[%d]", at, i), item, false))
+		}
+	}
+	return h
+}
+
+func (r *reader) entry(path string, v jcs.Value) (e Entry) {
+	r.object(path, v, entryMembers)
+	index, _ := v.Get("index")
+	e.Index = r.number(join(path, "index"), -1, index)
+	bytes, _ := v.Get("entry")
+	e.Entry = r.bytes(join(path, "entry"), bytes)
+	proof, _ := v.Get("proof")
+	e.Proof = r.hashes(join(path, "proof"), proof)
+	return e
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func (r *reader) text(path string, v jcs.Value) string {
+	if v.Kind() != jcs.String {
+		r.fail(path, "it is of JSON kind %v, and must be a string", v.Kind())
+	}
+	return v.Text()
+}
+
+func (r *reader) list(path string, v jcs.Value) []jcs.Value {
+	if v.Kind() != jcs.Array {
+		r.fail(path, "it is of JSON kind %v, and must be an array", v.Kind())
+	}
+	return v.Items()
+}
+
+// number reads the number at path, or the i-th of a list there unless i is
+// negative.
+func (r *reader) number(path string, i int, v jcs.Value) uint64 {
+	s := v.Text()
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || len(s) > 1 && s[0] == '0' {
+		if i >= 0 {
+			path = fmt.Sprintf("%s[%d]", path, i)
+		}
+		r.fail(path, "%.30q is not a whole number below 2^64 as a string", s)
+	}
+	return n
+}
+
+func (r *reader) hashes(path string, v jcs.Value) (hashes [][32]byte) {
+	items := r.list(path, v)
+	if len(items) > maxProof {
+		r.fail(path, "it has %d hashes; at most %d are possible", len(items), maxProof)
+		return nil
+	}
+	for i, item := range items {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		hash := r.bytes(at, item)
+		if len(hash) != 32 {
+			r.fail(at, "it has %d bytes; a hash has 32", len(hash))
+			return nil
+		}
+		hashes = append(hashes, [32]byte(hash))
+	}
+	return hashes
+}
+
+func (r *reader) bytes(path string, v jcs.Value) []byte {
+	s := r.text(path, v)
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	// The decoder passes over line breaks.
+	if err != nil || base64.StdEncoding.EncodedLen(len(b)) != len(s) {
+		r.fail(path, "it is not canonical base64 (standard alphabet, padded)")
+	}
+	return b
+}
