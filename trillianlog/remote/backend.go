@@ -270,7 +270,8 @@ func (b *Backend) Close() error {
 	b.closed = true
 	err := b.conn.Close()
 	if b.index != nil {
-		err = errors.Join(err, b.index.close())
+		// What is integrated need not be read again.
+		err = errors.Join(err, b.promote(), b.index.close())
 	}
 	return err
 }

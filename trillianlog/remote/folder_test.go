@@ -3,6 +3,7 @@ package remote
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/trillian"
@@ -23,12 +24,14 @@ func TestFolder(t *testing.T) {
 		{"deleted", func(t *testing.T, dir, _ string) { remove(t, dir) }},
 		{"an older copy", func(t *testing.T, dir, older string) { copyDir(t, older, dir) }},
 		{"another tree's", func(t *testing.T, dir, _ string) {
-			remove(t, dir)
-			o := s.options(t)
-			o.Dir = dir
-			b := open(t, o)
+			b := other(t, s, dir)
 			store(t, b, 0, entry(9000), entry(9001))
 			grown(t, b, 2)
+			closeIt(t, b)
+		}},
+		{"another tree's, of which nothing is shown", func(t *testing.T, dir, _ string) {
+			b := other(t, s, dir)
+			store(t, b, now+100, entry(9000))
 			closeIt(t, b)
 		}},
 	} {
@@ -49,12 +52,21 @@ func TestFolder(t *testing.T) {
 			b = open(t, o)
 			next(t, b, now)
 			finds(t, b, 0, now)
-			findsNone(t, b, entry(now), entry(9000))
+			findsNone(t, b, entry(now), entry(9000), entry(9001))
 			add(t, b, now, now+5)
 			closeIt(t, b)
 			finds(t, open(t, o), 0, now+5)
 		})
 	}
+}
+
+// other opens a new log with the folder.
+func other(t *testing.T, s *setting, dir string) *Backend {
+	t.Helper()
+	remove(t, dir)
+	o := s.options(t)
+	o.Dir = dir
+	return open(t, o)
 }
 
 // A folder that is ahead of a database that was put back finds nothing that the
@@ -96,6 +108,31 @@ func TestFolderAhead(t *testing.T) {
 	finds(t, b, 0, 300)
 	findsNone(t, b, entry(300), entry(699))
 	found(t, b, 699, entry(5399))
+}
+
+// A database that was put back while the back end is open: once a write has failed
+// over it, nothing is found that it has lost.
+func TestPutBack(t *testing.T) {
+	s := common(t)
+	b := open(t, s.options(t))
+	add(t, b, 0, 300)
+	grown(t, b, 300)
+	dump, err := s.db.Dump(s.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, b, 300, 700)
+	grown(t, b, 700)
+	add(t, b, 700, 710) // the first 700 are in the folder now
+	if err := s.db.Restore(s.database, dump); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := send(b, 0, entry(5000)); err != nil || !strings.Contains(said[0], saysIndexTaken) {
+		t.Fatalf("got %q, %v", said, err)
+	}
+	next(t, b, 300)
+	finds(t, b, 0, 300)
+	findsNone(t, b, entry(300), entry(699), entry(700))
 }
 
 // A folder that cannot be read says what to do with it.

@@ -147,6 +147,9 @@ func TestHalfWrittenRow(t *testing.T) {
 	if err != nil || len(said) != 1 {
 		t.Fatalf("got %q, %v", said, err)
 	}
+	if !strings.HasPrefix(said[0], "DataLoss") {
+		t.Errorf("it has the code of %s", said[0])
+	}
 	statement := regexp.MustCompile(`DELETE FROM [^;]*`).FindString(said[0])
 	if statement == "" {
 		t.Fatalf("it does not say what to do: %s", said[0])
