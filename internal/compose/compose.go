@@ -18,20 +18,20 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// Load reads a compose file as Docker does: variables are filled in from
-// environment, everything is validated. It refuses keys that this package does not
-// know.
-func Load(ctx context.Context, file string, environment map[string]string) (*types.Project, error) {
+// Load reads compose files, each of which adds to those before it, as Docker does:
+// variables are filled in from environment, everything is validated. It refuses
+// keys that this package does not know.
+func Load(ctx context.Context, environment map[string]string, files ...string) (*types.Project, error) {
 	details := types.ConfigDetails{
-		WorkingDir:  filepath.Dir(file),
-		ConfigFiles: types.ToConfigFiles([]string{file}),
+		WorkingDir:  filepath.Dir(files[0]),
+		ConfigFiles: types.ToConfigFiles(files),
 		Environment: environment,
 	}
 	model, err := loader.LoadModelWithContext(ctx, details)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKeys(file, known, model); err != nil {
+	if err := checkKeys(files[0], known, model); err != nil {
 		return nil, err
 	}
 	return loader.LoadWithContext(ctx, details)

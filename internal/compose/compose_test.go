@@ -17,7 +17,7 @@ const file = root + "/docker-compose.yml"
 
 func load(t *testing.T, environment map[string]string) *types.Project {
 	t.Helper()
-	project, err := compose.Load(t.Context(), file, environment)
+	project, err := compose.Load(t.Context(), environment, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestRequired(t *testing.T) {
 				if e[name] = ""; value == "unset" {
 					delete(e, name)
 				}
-				_, err := compose.Load(t.Context(), file, e)
+				_, err := compose.Load(t.Context(), e, file)
 				if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), says) {
 					t.Errorf("%v", err)
 				}
@@ -171,28 +171,41 @@ func TestVolumes(t *testing.T) {
 	}
 }
 
-// A key that the topology would not honour is refused, wherever it stands.
-func TestUnknownKeys(t *testing.T) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct{ name, after, add, says string }{
-		{"of a service", "  tallyroot:\n", "    hostname: x\n", "services: tallyroot: hostname"},
-		{"of a dependency", "    depends_on:\n", "      log-server: { condition: service_healthy, restart: true }\n", "depends_on: log-server: restart"},
-		{"of a volume", "volumes:\n  mysql: {}", "\n  other: { external: true }", "volumes: other: external"},
-		{"of a network", "networks:\n", "  other: { driver: host }\n", "networks: other: driver"},
-		{"of the file", "name: tallyroot\n", "secrets: { a: { file: b } }\n", "secrets"},
+// What the processes would not do as the containers do is refused: a key that is
+// not known, wherever it stands, and a value that means something else there.
+func TestRefused(t *testing.T) {
+	for _, tt := range []struct{ name, old, new, says string }{
+		{"key of a service", "  tallyroot:\n    <<", "  tallyroot:\n    hostname: x\n    <<", "services: tallyroot: hostname"},
+		{"key of a dependency", "schema: { condition: service_completed_successfully }", "schema: { condition: service_completed_successfully, restart: true }", "depends_on: schema: restart"},
+		{"key of a volume", "  last-checkpoint: {}", "  last-checkpoint: { external: true }", "volumes: last-checkpoint: external"},
+		{"key of a network", "  outside: {}", "  outside: { driver: host }", "networks: outside: driver"},
+		{"key of a service's network", "networks: [inside, outside]", "networks: { inside: { aliases: [x] }, outside: {} }", "services: tallyroot: networks: inside: aliases"},
+		{"key of the file", "name: tallyroot\n", "name: tallyroot\nsecrets: { a: { file: b } }\n", "secrets"},
+		{"another program", "entrypoint: [trillian_log_server]", "entrypoint: [sh]", `no program "sh"`},
+		{"a service that cannot be reached", "networks: [inside, outside]", "networks: [outside]", "it cannot reach mysql:3306, with"},
+		{"a path outside of the volumes", "TALLYROOT_DATA: /var/lib/tallyroot", "TALLYROOT_DATA: /var/lib/else", "/var/lib/else lies in none of its volumes"},
+		{"a folder of the machine", "- tallyroot:/var/lib/tallyroot", "- ./data:/var/lib/tallyroot", "volumes: bind"},
+		{"another image", "image: mariadb:10.11", "image: mysql:8.4", "mysql:8.4"},
+		{"another variable of the image", "MARIADB_USER:", "MARIADB_AUTO_UPGRADE: 1\n      MARIADB_USER:", "MARIADB_AUTO_UPGRADE"},
+		{"root from elsewhere", "MARIADB_ROOT_HOST: localhost", `MARIADB_ROOT_HOST: "%"`, "root must not come from elsewhere"},
+		{"another restart policy", `restart: "no"`, "restart: always", "always"},
+		{"a condition that cannot hold", "log-signer: { condition: service_healthy }", "log-signer: { condition: service_completed_successfully }", "can never hold"},
+		{"a shell where there is none", "test: [CMD, tallyroot, health,", "test: [CMD-SHELL, tallyroot, health,", "no shell"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if !strings.Contains(string(text), tt.after) {
-				t.Fatalf("the file has no %q", tt.after)
-			}
-			changed := filepath.Join(t.TempDir(), "docker-compose.yml")
-			if err := os.WriteFile(changed, []byte(strings.Replace(string(text), tt.after, tt.after+tt.add, 1)), 0o600); err != nil {
+			text, err := os.ReadFile(file)
+			if err != nil {
 				t.Fatal(err)
 			}
-			_, err := compose.Load(t.Context(), changed, environment())
+			if !strings.Contains(string(text), tt.old) {
+				t.Fatalf("the file has no %q", tt.old)
+			}
+			changed := filepath.Join(t.TempDir(), "docker-compose.yml")
+			if err := os.WriteFile(changed, []byte(strings.Replace(string(text), tt.old, tt.new, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			bin := map[string]string{"tallyroot": "/x", "trillian_log_server": "/x", "trillian_log_signer": "/x"}
+			_, err = compose.New(t.Context(), compose.Options{Files: []string{changed}, Environment: environment(), Dir: t.TempDir(), Programs: bin})
 			if err == nil || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("%v", err)
 			}

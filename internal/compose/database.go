@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -65,6 +66,7 @@ func (t *Topology) prepareDatabase(s *service) error {
 		}
 		return exec.Command(argv[0], argv[1:]...), nil
 	}
+	s.exec = func(argv []string) (*exec.Cmd, error) { return d.client(s, files, argv) }
 	s.probe = func(ctx context.Context) error { return d.probe(ctx, s.address+":"+databasePort) }
 	return nil
 }
@@ -104,6 +106,24 @@ func (d *database) make(files string) error {
 		return err
 	}
 	return os.Rename(unfinished, files)
+}
+
+// client makes a process of a command in the database's container, where
+// programs find the database by themselves.
+func (d *database) client(s *service, files string, argv []string) (*exec.Cmd, error) {
+	home := files + ".home"
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(home, ".my.cnf"), []byte("[client]\nsocket="+mariadb.Socket(files)+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}
+	for name, value := range s.config.Environment {
+		cmd.Env = append(cmd.Env, name+"="+*value)
+	}
+	return cmd, nil
 }
 
 // quote writes a string literal.

@@ -57,7 +57,7 @@ func (t *Topology) translate(s *service, text string) (string, error) {
 			return match
 		}
 		if !shareNetwork(s, other) {
-			problems = append(problems, fmt.Errorf("%s: it cannot reach %s, with which it shares no network", s.name, match))
+			problems = append(problems, fmt.Errorf("%s: it cannot reach %s, with which it shares no network", s.name, m[1]+m[2]))
 		}
 		return other.address + m[2] + m[3]
 	})

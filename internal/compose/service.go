@@ -32,7 +32,8 @@ type service struct {
 	log     string // the file with what it says
 	job     bool   // it is up when it has ended well
 	command func() (*exec.Cmd, error)
-	probe   func(context.Context) error // nil: there is no health check
+	exec    func(argv []string) (*exec.Cmd, error) // of another command in the same container
+	probe   func(context.Context) error            // nil: there is no health check
 
 	mu  sync.Mutex
 	run *run // nil before the first start
@@ -232,7 +233,7 @@ func (s *service) pid() (int, error) {
 
 func (s *service) tail() string {
 	b, _ := os.ReadFile(s.log)
-	return string(b[max(0, len(b)-4000):])
+	return string(b[max(0, len(b)-1000):])
 }
 
 func or(d *types.Duration, otherwise time.Duration) time.Duration {

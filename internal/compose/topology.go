@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"net"
@@ -21,14 +22,14 @@ import (
 
 // Options say what New makes processes of.
 type Options struct {
-	File        string            // the compose file
+	Files       []string          // the compose file, and those that add to it
 	Environment map[string]string // fills in its variables
 	Dir         string            // gets the volumes, and what the services say
 	// Programs has a file of this machine for each program of our image.
 	Programs map[string]string
 }
 
-// Topology is all services of a compose file.
+// Topology is all services of the compose files.
 type Topology struct {
 	project  *types.Project
 	dir      string
@@ -36,10 +37,10 @@ type Topology struct {
 	services map[string]*service
 }
 
-// New reads the file and prepares the services; it starts none. Volumes that Dir
+// New reads the files and prepares the services; it starts none. Volumes that Dir
 // has already are used.
 func New(ctx context.Context, o Options) (*Topology, error) {
-	project, err := Load(ctx, o.File, o.Environment)
+	project, err := Load(ctx, o.Environment, o.Files...)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +59,12 @@ func New(ctx context.Context, o Options) (*Topology, error) {
 			return nil, err
 		}
 	}
-	for _, s := range t.services {
-		if err := t.prepare(s); err != nil {
-			return nil, err
-		}
+	var problems []error
+	for _, name := range project.ServiceNames() {
+		problems = append(problems, t.prepare(t.services[name]))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
 	}
 	return t, nil
 }
@@ -103,6 +106,14 @@ func (t *Topology) prepare(s *service) error {
 		return err
 	}
 	s.command = func() (*exec.Cmd, error) { return clone(command), nil }
+	s.exec = func(argv []string) (*exec.Cmd, error) {
+		cmd, err := t.command(s, argv)
+		if err == nil {
+			// Where the program asks unless told otherwise is the container's loopback.
+			cmd.Env = append(cmd.Env, "TALLYROOT_SERVER=http://"+net.JoinHostPort(s.address, "8080"))
+		}
+		return cmd, err
+	}
 	if c.HealthCheck != nil {
 		if len(c.HealthCheck.Test) < 2 || c.HealthCheck.Test[0] != "CMD" {
 			return fmt.Errorf("%s: healthcheck: our image has no shell: it needs [CMD, program, …]", s.name)
@@ -241,13 +252,22 @@ func (t *Topology) Kill() error {
 	return errors.Join(problems...)
 }
 
-// Restart is `docker compose restart`; it returns when the service is healthy.
-func (t *Topology) Restart(ctx context.Context, name string) error {
+// Stop is `docker compose stop`: the service stays away until Start.
+func (t *Topology) Stop(name string) error {
 	s, err := t.service(name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.stop(), s.up(ctx))
+	return s.stop()
+}
+
+// Start is `docker compose start`; it returns when the service is healthy.
+func (t *Topology) Start(ctx context.Context, name string) error {
+	s, err := t.service(name)
+	if err != nil {
+		return err
+	}
+	return s.up(ctx)
 }
 
 // Crash kills the service's process from outside. Its restart policy holds: use
@@ -269,21 +289,19 @@ func (t *Topology) Healthy(ctx context.Context, name string) error {
 	return s.healthy(ctx)
 }
 
-// Exec is `docker compose exec`: it runs a program of our image in the service's
-// container and gives what it prints.
-func (t *Topology) Exec(ctx context.Context, name string, argv ...string) ([]byte, error) {
+// Exec is `docker compose exec`: it runs a command in the service's container, on
+// that input, and gives what it prints.
+func (t *Topology) Exec(ctx context.Context, name string, in io.Reader, argv ...string) ([]byte, error) {
 	s, err := t.service(name)
 	if err != nil {
 		return nil, err
 	}
-	cmd, err := t.command(s, argv)
+	cmd, err := s.exec(argv)
 	if err != nil {
 		return nil, err
 	}
-	// Where the program asks unless told otherwise is the container's loopback.
-	cmd.Env = append(cmd.Env, "TALLYROOT_SERVER=http://"+net.JoinHostPort(s.address, "8080"))
 	var out bytes.Buffer
-	cmd.Stdout = &out
+	cmd.Stdin, cmd.Stdout = in, &out
 	err = runQuietly(ctx, cmd)
 	return out.Bytes(), err
 }

@@ -85,6 +85,9 @@ func freePort() (int, error) {
 
 func dataDir(dir string) string { return filepath.Join(dir, "data") }
 
+// Socket is the file through which clients of this machine come in.
+func Socket(dir string) string { return filepath.Join(dir, "socket") }
+
 // Log is the file with what MariaDB says.
 func (s *Server) Log() string { return filepath.Join(s.dir, "mariadb.log") }
 
@@ -96,7 +99,7 @@ func Command(dir string, flags ...string) ([]string, error) {
 		return nil, err
 	}
 	return slices.Concat([]string{path, "--no-defaults", "--datadir=" + dataDir(dir),
-		"--bind-address=127.0.0.1", "--socket=" + filepath.Join(dir, "socket"), "--pid-file=" + filepath.Join(dir, "pid"),
+		"--bind-address=127.0.0.1", "--socket=" + Socket(dir), "--pid-file=" + filepath.Join(dir, "pid"),
 		"--skip-name-resolve", "--innodb-log-file-size=32M", "--innodb-flush-log-at-trx-commit=1",
 		"--character-set-server=utf8mb4", "--max-connections=500"}, asRoot(), flags), nil
 }
