@@ -132,5 +132,6 @@ func (d *database) open(ctx context.Context) (*sql.DB, error) {
 	if err := schema.Check(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	warnOfCommits(ctx, db, d.logger)
 	return db, nil
 }

@@ -163,7 +163,13 @@ func askHealth(ctx context.Context, client *http.Client, target string) (status 
 	if err != nil {
 		return 0, "", fmt.Errorf("%s does not answer: %w", target, err)
 	}
-	line := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "?")), " "))
+	var said []string
+	for text := range strings.Lines(strings.ToValidUTF8(string(body), "?")) {
+		if text = strings.Join(strings.Fields(text), " "); text != "" {
+			said = append(said, text)
+		}
+	}
+	line := []rune(strings.Join(said, "; "))
 	if len(line) > healthLine {
 		line = append(line[:healthLine], '…')
 	}

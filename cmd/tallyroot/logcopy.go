@@ -90,7 +90,7 @@ func copyLog(c *cli.Context) (err error) {
 	m.progress = bar.show
 	result, err := m.run(c.Context)
 	bar.clear()
-	if errors.Is(err, context.Canceled) && c.Context.Err() != nil {
+	if err != nil && c.Context.Err() != nil {
 		return errors.New("interrupted; run the same command again, it goes on from there")
 	}
 	if err != nil {

@@ -133,7 +133,7 @@ func TestHealthSaysOneLine(t *testing.T) {
 	}))
 	defer s.Close()
 	status, text, err := askHealth(t.Context(), http.DefaultClient, s.URL)
-	if err != nil || status != http.StatusServiceUnavailable || !strings.HasPrefix(text, "not ready - one - two ? xxx") || len([]rune(text)) != healthLine+1 {
+	if err != nil || status != http.StatusServiceUnavailable || !strings.HasPrefix(text, "not ready; - one; - two ?; xxx") || len([]rune(text)) != healthLine+1 {
 		t.Errorf("%d, %q, %v", status, text, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
