@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -80,8 +79,12 @@ var _ trillianlog.Backend = (*Backend)(nil)
 // What is wrong with the tree gives ErrUnfit; a clock that is too far behind,
 // ErrClock.
 func Open(ctx context.Context, db *sql.DB, o Options) (*Backend, error) {
-	o.MaxTreeHeads = cmp.Or(o.MaxTreeHeads, DefaultMaxTreeHeads)
-	o.MaxClockLag = cmp.Or(o.MaxClockLag, DefaultMaxClockLag)
+	if o.MaxTreeHeads <= 0 {
+		o.MaxTreeHeads = DefaultMaxTreeHeads
+	}
+	if o.MaxClockLag <= 0 {
+		o.MaxClockLag = DefaultMaxClockLag
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -160,7 +163,7 @@ func packetSize(ctx context.Context, db *sql.DB) (int, error) {
 func checkClock(now time.Time, head uint64, limit time.Duration) error {
 	newest := time.Unix(0, int64(head))
 	if lag := newest.Sub(now); lag > limit {
-		return fmt.Errorf("%w: it says %s, and the log's newest tree head was made at %s, %v later (at most %v is allowed); set the clock of this machine, or of the one that wrote before if that was ahead",
+		return fmt.Errorf("%w: it says %s, and the log's newest tree head was made at %s, %v later (at most %v is allowed): set the clock of this machine; if it is right, the one that wrote before was ahead, and the service can start when that time is past",
 			ErrClock, now.UTC().Format(time.RFC3339), newest.UTC().Format(time.RFC3339), lag.Round(time.Second), limit)
 	}
 	return nil

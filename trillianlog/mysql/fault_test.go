@@ -314,6 +314,7 @@ func TestOldTreeHeadsAreDeleted(t *testing.T) {
 	sound(t, b, 600)
 	b = open(t, db, func(o *mysql.Options) { o.MaxTreeHeads = keep })
 	until(t, "all but the newest are deleted", func() bool { return heads() == keep })
+	open(t, db, func(o *mysql.Options) { o.MaxTreeHeads = -1 }) // the default
 	sound(t, b, 600)
 	add(t, b, leaves(600, "more"))
 	sound(t, b, 601)
