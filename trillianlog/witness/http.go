@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 )
@@ -13,9 +14,6 @@ const (
 	// sizeType is the content type of a 409.
 	sizeType = "text/x.tlog.size"
 	textType = "text/plain; charset=utf-8"
-	// bodyWait is how long a client may take to send its request, and as long again
-	// to read the answer.
-	bodyWait = 10 * time.Second
 )
 
 func (s *Server) newRoutes() *http.ServeMux {
@@ -39,18 +37,20 @@ func (s *Server) serveAdd(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) answerAdd(w http.ResponseWriter, r *http.Request) (status int) {
 	control := http.NewResponseController(w)
-	// Where deadlines are not supported, the caller's server has its own.
-	_ = control.SetReadDeadline(time.Now().Add(bodyWait))
+	// Where deadlines are not supported, the server around this one has its own.
+	_ = control.SetReadDeadline(time.Now().Add(s.options.bodyWait))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxRequest))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return writeRefusal(w, refuse(http.StatusRequestEntityTooLarge, "the request has more than %d bytes", MaxRequest))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return writeRefusal(w, refuse(http.StatusRequestTimeout, "the request did not come within %s", s.options.bodyWait))
 	case err != nil:
-		return writeRefusal(w, refuse(http.StatusBadRequest, "the request cannot be read to its end"))
+		return writeRefusal(w, refuse(http.StatusBadRequest, "the request breaks off"))
 	}
 	sig, err := s.admit(r.Context(), body)
-	_ = control.SetWriteDeadline(time.Now().Add(bodyWait))
+	_ = control.SetWriteDeadline(time.Now().Add(s.options.bodyWait))
 	if err != nil {
 		var refused *refusal
 		errors.As(err, &refused) // it always is one

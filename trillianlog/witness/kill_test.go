@@ -22,7 +22,7 @@ import (
 
 const (
 	childDir  = "TALLYROOT_TEST_WITNESS_DIR"
-	killsWant = "TALLYROOT_KILLS" // how many processes TestKill kills; 5 if not set
+	killsWant = "TALLYROOT_KILLS" // how many processes TestKill kills; 4 if not set
 )
 
 func TestMain(m *testing.M) {
@@ -59,7 +59,7 @@ func child(dir string) error {
 // from forks of them. Whatever was answered before and after is one history of each
 // log, sizes and times never go back, and nothing that was answered is forgotten.
 func TestKill(t *testing.T) {
-	kills := 5
+	kills := 4
 	if text := os.Getenv(killsWant); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
@@ -72,7 +72,7 @@ func TestKill(t *testing.T) {
 	list := ""
 	for i := range 3 {
 		l := witnesstest.NewLog(t, fmt.Sprintf("log.example/%d", i))
-		l.Grow(uint64(1000 * (kills + 1)))
+		l.Grow(uint64(700 * (kills + 1)))
 		histories = append(histories, newHistory(l, uint64(5*i)))
 		list += "log " + l.Key + "\n"
 	}
@@ -80,7 +80,7 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range kills {
-		killOne(t, dir, histories, rand.IntN(300))
+		killOne(t, dir, histories, rand.IntN(200))
 	}
 	s, err := Open(Options{Dir: dir, Logger: quiet})
 	if err != nil {

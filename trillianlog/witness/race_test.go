@@ -86,7 +86,7 @@ func (h *history) next(known uint64) (c checkpoint.Checkpoint, body string) {
 // roots at one size, and never one for both histories.
 func TestRace(t *testing.T) {
 	l := witnesstest.NewLog(t, "log.example/a")
-	l.Grow(5000)
+	l.Grow(3000)
 	b := newBench(t, func(o *Options) {
 		o.MaxRequests, o.MaxRate = 200, 1<<20
 		o.sync = func(f *os.File) error { // slow enough for others to get in between
@@ -94,7 +94,7 @@ func TestRace(t *testing.T) {
 			return f.Sync()
 		}
 	}, l)
-	for round := range uint64(5) {
+	for round := range uint64(3) {
 		now := b.server.Status()[0].Size
 		h := newHistory(l, now+2*round) // the fork begins here, or just beyond
 		h.size = now

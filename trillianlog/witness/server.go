@@ -17,7 +17,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/time/rate"
 
-	"github.com/tallyroot/tallyroot/internal/durable"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/datadir"
 )
@@ -29,6 +28,10 @@ const (
 	DefaultMaxRate     = 1000
 	DefaultVerifyWait  = 3 * time.Second
 )
+
+// BodyWait is how long a client may take to send its request, and as long again to
+// read the answer.
+const BodyWait = 10 * time.Second
 
 // MaxClockBack is how far the clock may stand behind the last cosignature of a log.
 // Up to there the last cosignature's time is used again; beyond, nothing is cosigned
@@ -59,8 +62,8 @@ type Options struct {
 	// each log once at a time, and must return when ctx ends, which it does after
 	// VerifyWait. An error that wraps ErrRefuted refuses the checkpoint (422). With
 	// any other one the checkpoint is not cosigned yet (503, with Retry-After): what
-	// was learned meanwhile should be kept for the next call. signed is the note as
-	// it came; the log's signature holds, and it continues what was cosigned before.
+	// was learned meanwhile should be kept for the next call. signed is the note with
+	// the log's signatures, which hold; it continues what was cosigned before.
 	Verify     func(ctx context.Context, c checkpoint.Checkpoint, signed []byte) error
 	VerifyWait time.Duration // 0: DefaultVerifyWait
 
@@ -70,7 +73,8 @@ type Options struct {
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default()
 
-	sync func(*os.File) error // in tests
+	sync     func(*os.File) error // nil: that of the file; in tests
+	bodyWait time.Duration        // 0: BodyWait; in tests
 }
 
 // Server is a witness: an http.Handler for the submission prefix and the monitoring
@@ -155,6 +159,9 @@ func (o Options) withDefaults() Options {
 	if o.sync == nil {
 		o.sync = (*os.File).Sync
 	}
+	if o.bodyWait <= 0 {
+		o.bodyWait = BodyWait
+	}
 	return o
 }
 
@@ -182,68 +189,6 @@ func (s *Server) addState(last *memory) {
 	st.verify <- struct{}{}
 	st.last.Store(last)
 	s.states[last.Origin], s.byName[fileName(last.Origin)] = st, st
-}
-
-// openKey reads the key and the role, or makes them if the folder is new. The folder
-// of what was cosigned is made before the key: a key beside which it is missing has
-// lost its memory.
-func (s *Server) openKey() error {
-	path := func(name string) string { return filepath.Join(s.options.Dir, name) }
-	files, err := os.ReadDir(s.store.dir)
-	hasMemory := err == nil
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	text, err := os.ReadFile(path("witness.key"))
-	switch {
-	case err == nil && !hasMemory:
-		return fmt.Errorf("there is a key, but what it has cosigned is lost (%s): a witness that forgets may not go on under its name; start a new one in another folder, and put its key into the policies", s.store.dir)
-	case errors.Is(err, os.ErrNotExist) && len(files) > 0:
-		return fmt.Errorf("%s is missing, with which %s was cosigned: put the key back, or start a new witness in another folder", path("witness.key"), s.store.dir)
-	case errors.Is(err, os.ErrNotExist):
-		return s.makeKey(path)
-	case err != nil:
-		return err
-	}
-	if s.key, err = ParseKey(strings.TrimSuffix(string(text), "\n")); err != nil {
-		return fmt.Errorf("%s: %w", path("witness.key"), err)
-	}
-	if name := s.options.Name; name != "" && name != s.key.Name() {
-		return fmt.Errorf("the witness's name is %q, not %q: a name belongs to its key for life; give the other witness another folder", s.key.Name(), name)
-	}
-	role, err := os.ReadFile(path("role"))
-	if err != nil {
-		return err
-	}
-	if got := strings.TrimSuffix(string(role), "\n"); got != s.options.Role {
-		return fmt.Errorf("its key cosigns as %q, and this is a %q: whoever trusts the key trusts it for the one; give the other another folder", got, s.options.Role)
-	}
-	return nil
-}
-
-func (s *Server) makeKey(path func(string) string) (err error) {
-	if s.options.Name == "" {
-		return errors.New("a new witness needs a name, such as witness.example.com/w1")
-	}
-	if s.key, err = NewKey(s.options.Name); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(s.store.dir, 0o700); err != nil {
-		return err
-	}
-	for _, file := range []struct {
-		name, text string
-		mode       os.FileMode
-	}{
-		{"role", s.options.Role, 0o600},
-		{"witness.vkey", s.key.Verifier(), 0o644},
-		{"witness.key", s.key.Secret(), 0o600}, // last: it says that all is there
-	} {
-		if err := durable.WriteFile(path(file.name), []byte(file.text+"\n"), file.mode); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // SetLogs replaces the logs that the witness follows, at once and while it serves.

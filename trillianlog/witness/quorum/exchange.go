@@ -104,7 +104,10 @@ func (f *follower) send(r witness.Request) (*answer, error) {
 func (f *follower) attempt(j *job) *outcome {
 	for range maxConflicts + 1 {
 		proof, err := j.proof(f.size)
-		if err != nil {
+		switch {
+		case errors.Is(err, errEnded):
+			return failed(resultBehind, true, "it is asked again for the next checkpoint: %w", err)
+		case err != nil:
 			return failed(resultUnproved, false, "%w", err)
 		}
 		start := time.Now()
@@ -132,7 +135,7 @@ func (f *follower) attempt(j *job) *outcome {
 		if f.client.sees(f.witness, size) {
 			return failed(resultAhead, true, "%w", f.client.isAhead())
 		}
-		f.size = size
+		f.setSize(size)
 		if size > j.Size {
 			return failed(resultOvertaken, true, "somebody else has brought it size %d of the log", size)
 		}
@@ -175,7 +178,7 @@ func (f *follower) accept(j *job, lines []byte) *outcome {
 	if err != nil {
 		return failed(resultMalformed, true, "its cosignature does not hold: %w", err)
 	}
-	f.size = j.Size
+	f.setSize(j.Size)
 	switch behind := time.Since(v.Time); {
 	case -behind > policy.MaxAhead:
 		return failed(resultClock, false, "its clock is %s ahead of ours: readers would refuse its cosignature", (-behind).Round(time.Second))

@@ -31,12 +31,12 @@ type follower struct {
 	alone   *policy.Policy // asks for this witness's cosignature and no other's
 	wake    chan struct{}  // holds a token when there is a new job
 
-	// Owned by run.
-	size  uint64 // that the witness has cosigned, as far as is known
-	pause time.Duration
+	pause time.Duration // owned by run
 
 	mu     sync.Mutex
 	newest *job
+	busy   *job   // for which it is being asked
+	size   uint64 // that it has cosigned, as far as is known; changed by run alone
 	status WitnessStatus
 }
 
@@ -61,11 +61,19 @@ func (c *Client) newFollower(w policy.Witness) (*follower, error) {
 	return f, err
 }
 
-// ask makes the job the one that the witness is asked for.
+// ask makes the job the one that the witness is asked for. The proof that it will need
+// is begun now: when the witness has time, the job may have ended.
 func (f *follower) ask(j *job) {
 	f.mu.Lock()
 	if f.newest == nil || j.Size >= f.newest.Size {
 		f.newest = j
+	}
+	from := f.size
+	if f.busy != nil {
+		from = f.busy.Size
+	}
+	if f.status.Err == nil && from != 0 && from != j.Size {
+		j.prover(from)
 	}
 	f.mu.Unlock()
 	select {
@@ -87,7 +95,7 @@ func (f *follower) run() {
 		if out.err == nil || out.final || time.Since(j.start) > max(keepAsking, f.client.options.Patience) {
 			last = j
 		}
-		if out.err == nil || out.result == resultOvertaken {
+		if out.err == nil || out.harmless() {
 			f.pause = 0
 		} else if !f.rest(out.retry) {
 			return
@@ -100,8 +108,12 @@ func (f *follower) next(done *job) *job {
 	for {
 		f.mu.Lock()
 		j := f.newest
+		if j == done || f.client.life.Err() != nil {
+			j = nil
+		}
+		f.busy = j
 		f.mu.Unlock()
-		if j != nil && j != done && f.client.life.Err() == nil {
+		if j != nil {
 			return j
 		}
 		select {
@@ -134,14 +146,21 @@ func nextPause(pause, wanted time.Duration) (next, wait time.Duration) {
 	return next, max(next, min(wanted, maxRetry))
 }
 
+func (f *follower) setSize(size uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.size = size
+}
+
 // record keeps what the status and the metrics tell.
 func (f *follower) record(j *job, out *outcome) {
 	f.client.metrics.answer(f.label(), out.result)
-	if out.result == resultOvertaken {
-		return // nothing is wrong with that
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.busy = nil
+	if out.harmless() {
+		return
+	}
 	s, now := &f.status, time.Now()
 	if out.err == nil {
 		if s.Err != nil {

@@ -22,9 +22,14 @@ type job struct {
 	changed chan struct{} // holds a token when there is a new outcome
 
 	mu       sync.Mutex
+	ended    bool           // Cosign returns: prove is not called any more
+	proving  sync.WaitGroup // calls of prove
 	proofs   map[uint64]func() ([][sha256.Size]byte, error)
 	outcomes []*outcome // of the followers, in their order; nil: none yet
 }
+
+// errEnded: a proof was not asked for in time.
+var errEnded = errors.New("no more proofs are given for this checkpoint")
 
 // outcome is what came of asking a witness.
 type outcome struct {
@@ -35,6 +40,11 @@ type outcome struct {
 	result string        // for metrics: one of the results
 	final  bool          // asking again for the same checkpoint is of no use
 	retry  time.Duration // the witness wants to be left alone so long
+}
+
+// harmless tells whether nothing is wrong with a witness that did not cosign.
+func (o *outcome) harmless() bool {
+	return o.result == resultOvertaken || o.result == resultBehind
 }
 
 // newJob checks that the checkpoint may be sent out.
@@ -101,18 +111,16 @@ func (j *job) cosigned(p *policy.Policy) ([]byte, error) {
 	return signed, err
 }
 
-// proof gives the proof from a size, asking for it once for all witnesses of that size.
+// proof gives the proof from a size. It is asked for once for all witnesses of that
+// size, and kept; an error is not. When the job has ended, it is errEnded.
 func (j *job) proof(from uint64) ([][sha256.Size]byte, error) {
 	if from == 0 || from == j.Size {
 		return nil, nil
 	}
-	j.mu.Lock()
-	get := j.proofs[from]
+	get := j.prover(from)
 	if get == nil {
-		get = sync.OnceValues(func() ([][sha256.Size]byte, error) { return j.newProof(from) })
-		j.proofs[from] = get
+		return nil, errEnded
 	}
-	j.mu.Unlock()
 	hashes, err := get()
 	if err != nil {
 		j.mu.Lock()
@@ -120,6 +128,32 @@ func (j *job) proof(from uint64) ([][sha256.Size]byte, error) {
 		j.mu.Unlock()
 	}
 	return hashes, err
+}
+
+// prover gives what waits for the proof from a size, nil if the job has ended without.
+func (j *job) prover(from uint64) func() ([][sha256.Size]byte, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	get := j.proofs[from]
+	if get != nil || j.ended {
+		return get
+	}
+	get = sync.OnceValues(func() ([][sha256.Size]byte, error) {
+		defer j.proving.Done()
+		return j.newProof(from)
+	})
+	j.proving.Add(1)
+	go get()
+	j.proofs[from] = get
+	return get
+}
+
+// end returns when prove is not called any more.
+func (j *job) end() {
+	j.mu.Lock()
+	j.ended = true
+	j.mu.Unlock()
+	j.proving.Wait()
 }
 
 func (j *job) newProof(from uint64) ([][sha256.Size]byte, error) {

@@ -12,8 +12,8 @@
 //   - A witness that has seen a larger checkpoint than the log ever asked for is told
 //     of as trillianlog.ErrWitnessAhead, also when others meet the quorum.
 //
-// It never waits for a slow witness once the quorum is met, but goes on with it in the
-// background, so that it stays close to the log.
+// Once the quorum is met, it waits for a slow witness no longer than Options.Grace, but
+// goes on with it in the background, so that it stays close to the log.
 package quorum
 
 import (
@@ -154,8 +154,8 @@ func (c *Client) Close() {
 // Cosign is a trillianlog.WitnessFunc: it asks all witnesses at once and returns the
 // checkpoint with their cosignatures, in the policy's order, as soon as the quorum is
 // met. signed is the log's checkpoint; cosignatures that it has already are replaced.
-// prove gives the consistency proof from an older size, neither 0 nor the checkpoint's;
-// it is called from other goroutines, also for some time after Cosign has returned.
+// prove gives the consistency proof from an older size, neither 0 nor the checkpoint's.
+// It is called from several goroutines, and not any more when Cosign has returned.
 //
 // Errors: *Error if the quorum is not met in time, which wraps policy.ErrQuorum; one
 // that wraps trillianlog.ErrWitnessAhead; ctx's.
@@ -182,6 +182,7 @@ func (c *Client) cosign(ctx context.Context, signed []byte, prove func(from uint
 	if err != nil {
 		return nil, fmt.Errorf("ask witnesses: %w", err)
 	}
+	defer j.end()
 	for _, f := range c.followers {
 		f.ask(j)
 	}

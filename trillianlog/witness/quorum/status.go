@@ -53,6 +53,7 @@ const (
 	resultInconsistent = "inconsistent" // it has seen, or takes this for, another history
 	resultAhead        = "ahead"        // it has seen a larger checkpoint than was ever asked for
 	resultOvertaken    = "overtaken"    // it has seen a newer one of ours
+	resultBehind       = "behind"       // it needed a proof after the others had met the quorum
 	resultMalformed    = "malformed"    // its answer is not as specified
 	resultClock        = "clock"        // its clock is wrong
 	resultUnproved     = "unproved"     // the log could not prove a size from another
