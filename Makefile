@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: build test lint generate check-generated tools test-go test-crash bench bench-growth bench-backends fuzz clean
+.PHONY: build test lint generate check-generated tools test-go test-crash test-crash-mysql test-compose bench bench-growth bench-backends fuzz clean
 
 # Tests find the outside programs here: grpcurl, staticcheck, fsck, the generators.
 export PATH := $(CURDIR)/build/bin:$(PATH)
@@ -45,6 +45,14 @@ test-go:
 # Kills the real process at random moments under load, many more times than `make test` does.
 test-crash:
 	TALLYROOT_KILLS=$${TALLYROOT_KILLS:-50} go test -count 1 -timeout 60m -run 'Kill|Crash' -v ./cmd/tallyroot ./trillianlog/...
+
+# The same for the database, Trillian's log server, its signer and the service, each in its turn.
+test-crash-mysql: tools
+	TALLYROOT_KILLS=$${TALLYROOT_KILLS:-10} go test -count 1 -timeout 60m -run 'TestKillDatabase|TestKillServers' -v ./cmd/tallyroot
+
+# Starts what docker-compose.yml describes as processes of this machine, and uses it from end to end.
+test-compose: build tools
+	TALLYROOT_COMPOSE=long go test -count 1 -timeout 30m -v ./internal/compose
 
 # The figures of README.md on this machine, beside the machine's own limits.
 bench: build

@@ -35,31 +35,62 @@ const killsWanted = "TALLYROOT_KILLS"
 // acknowledged is there afterwards, its receipt verifies, and no two checkpoints
 // that anybody ever saw contradict each other.
 func TestKill(t *testing.T) {
-	kills := 3
-	if text := os.Getenv(killsWanted); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			t.Fatalf("%s=%q: want a number of kills, at least 1", killsWanted, text)
-		}
-		kills = n
+	k := newKilled(t)
+	for range kills(t, 3) {
+		k.round("the service", k.kill, func() { k.start() })
 	}
-	k := &killed{t: t, dir: t.TempDir(), lost: map[int]bool{}, acknowledged: map[int]client.Result{}, checkpoints: map[uint64]checkpoint.Checkpoint{}}
+	k.settle()
+}
+
+// kills is how many times each thing is killed.
+func kills(t *testing.T, unset int) int {
+	text := os.Getenv(killsWanted)
+	if text == "" {
+		return unset
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q: want a number of kills, at least 1", killsWanted, text)
+	}
+	return n
+}
+
+// newKilled starts a service, with more flags where its log lies elsewhere.
+func newKilled(t *testing.T, flags ...string) *killed {
+	k := &killed{t: t, dir: t.TempDir(), flags: flags, lost: map[int]bool{}, acknowledged: map[int]client.Result{}, checkpoints: map[uint64]checkpoint.Checkpoint{}}
 	k.start()
 	k.addParticipant()
-	for round := range kills {
-		before, first := len(k.acknowledged), k.sent
-		k.loadAndKill(1 + rand.IntN(400))
-		k.start()
-		t.Logf("kill %d: %d events acknowledged, %d without an answer so far", round+1, len(k.acknowledged)-before, len(k.lost))
-		k.check(first)
+	return k
+}
+
+// round kills something at a random moment under load, starts it again, and
+// checks what was acknowledged meanwhile.
+func (k *killed) round(what string, kill func() error, start func()) {
+	k.t.Helper()
+	before, first := len(k.acknowledged), k.sent
+	k.loadAndKill(1+rand.IntN(400), kill)
+	start()
+	k.t.Logf("%s killed: %d events acknowledged, %d without an answer so far", what, len(k.acknowledged)-before, len(k.lost))
+	k.check(first)
+}
+
+func (k *killed) kill() error {
+	if err := k.cmd.Process.Kill(); err != nil {
+		return err
 	}
-	// What got no answer is sent again: each is logged once.
+	_ = k.cmd.Wait()
+	return nil
+}
+
+// settle sends again what got no answer: each is logged once.
+func (k *killed) settle() {
+	k.t.Helper()
 	lost := slices.Sorted(maps.Keys(k.lost))
 	for _, n := range lost {
 		k.post(n)
 	}
 	if len(k.lost) > 0 {
-		t.Fatalf("%d events are refused that were on their way when the service was killed", len(k.lost))
+		k.t.Fatalf("%d events are refused that were on their way when something was killed", len(k.lost))
 	}
 	k.check(0)
 	k.unique()
@@ -69,6 +100,7 @@ func TestKill(t *testing.T) {
 type killed struct {
 	t      *testing.T
 	dir    string
+	flags  []string
 	cmd    *exec.Cmd
 	client *client.Client
 	token  string
@@ -83,8 +115,8 @@ type killed struct {
 // start runs the service until it listens.
 func (k *killed) start() {
 	k.t.Helper()
-	cmd := exec.Command("tallyroot", "serve", "--data", filepath.Join(k.dir, "data"), "--listen", "127.0.0.1:0",
-		"--origin", "kill.example/log", "--policy", "none", "--rate-limit", "0")
+	cmd := exec.Command("tallyroot", append([]string{"serve", "--data", filepath.Join(k.dir, "data"), "--listen", "127.0.0.1:0",
+		"--origin", "kill.example/log", "--policy", "none", "--rate-limit", "0"}, k.flags...)...)
 	var logs strings.Builder
 	cmd.Stderr = &logs
 	stdout, err := cmd.StdoutPipe()
@@ -134,9 +166,9 @@ func event(n int) []byte {
 	return fmt.Appendf(nil, `{"type":"ObjectEvent","eventTime":"2026-09-14T09:00:00Z","eventTimeZoneOffset":"+00:00","action":"OBSERVE","epcList":["urn:example:crate:%d"],"bizStep":"storing"}`, n)
 }
 
-// loadAndKill logs events from many connections and kills the service once it
-// acknowledged so many.
-func (k *killed) loadAndKill(answers int) {
+// loadAndKill logs events from many connections, and kills once so many were
+// acknowledged.
+func (k *killed) loadAndKill(answers int, kill func() error) {
 	k.t.Helper()
 	first := k.sent
 	enough := make(chan struct{})
@@ -170,16 +202,15 @@ func (k *killed) loadAndKill(answers int) {
 	case <-gone:
 		k.t.Fatalf("the service refused event %d or later", first)
 	}
-	if err := k.cmd.Process.Kill(); err != nil {
+	if err := kill(); err != nil {
 		k.t.Fatal(err)
 	}
-	_ = k.cmd.Wait()
 	<-gone
 }
 
 // post logs event n; false when no answer came or it was refused.
 func (k *killed) post(n int) bool {
-	resp, err := k.client.Do(context.Background(), client.Request{Method: http.MethodPost, Path: "/v1/events", Type: client.TypeJSON, Body: event(n), Once: true})
+	resp, err := k.client.Do(context.Background(), client.Request{Method: http.MethodPost, Path: "/v1/events", Query: url.Values{"timeout": {"5s"}}, Type: client.TypeJSON, Body: event(n), Once: true})
 	if err != nil {
 		return false
 	}
