@@ -120,6 +120,8 @@ func (s *Server) continues(last *memory, r Request) error {
 // forked keeps the proof that a log signed two histories.
 func (s *Server) forked(last *memory, r Request) {
 	s.metrics.forks.WithLabelValues(last.Origin).Inc()
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
 	path, err := keepFork(filepath.Join(s.options.Dir, "forks"), last.Origin, last.signed, r.Note.Append(nil))
 	s.logger.Error("A LOG HAS SIGNED TWO HISTORIES; publish the proof", "log", last.Origin, "size", last.Size, "proof", path, "error", err)
 }

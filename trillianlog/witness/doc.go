@@ -22,8 +22,8 @@
 // The statuses are those of the specification's draft of July 2026, where version 1.0
 // differs: 422 for another root at the size that was cosigned last (there 409), and
 // 403 also when one of several signatures by the log's keys does not hold. A witness
-// also answers 413, 429 and 503, the last two with Retry-After: asked again later, it
-// may cosign.
+// also answers 408, 413, 429 and 503, the last two with Retry-After: asked again later,
+// it may cosign.
 //
 // Package quorum asks witnesses.
 package witness

@@ -69,5 +69,5 @@ func (s *Server) makeKey(path func(string) string) (err error) {
 			return err
 		}
 	}
-	return nil
+	return durable.SyncDir(filepath.Dir(filepath.Clean(s.options.Dir)))
 }

@@ -93,6 +93,7 @@ type Server struct {
 	routes  *http.ServeMux
 	metrics *metrics
 	slots   chan struct{} // one token for each request that is worked on
+	keeping sync.Mutex    // while the proof of a fork is written
 
 	life  context.Context // ends when the server closes
 	end   context.CancelFunc
