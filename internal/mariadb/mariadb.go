@@ -50,7 +50,11 @@ func New(dir string, flags ...string) (*Server, error) {
 	if s.Port, err = freePort(); err != nil {
 		return nil, err
 	}
-	out, err := exec.Command(install, append([]string{"--no-defaults", "--datadir=" + dataDir(dir), "--skip-test-db",
+	// Servers that share the machine's folder take each other's temporary tables.
+	if err := os.Mkdir(tempDir(dir), 0o700); err != nil {
+		return nil, err
+	}
+	out, err := exec.Command(install, append([]string{"--no-defaults", "--datadir=" + dataDir(dir), "--tmpdir=" + tempDir(dir), "--skip-test-db",
 		"--auth-root-authentication-method=normal", "--innodb-log-file-size=32M"}, asRoot()...)...).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
@@ -85,6 +89,8 @@ func freePort() (int, error) {
 
 func dataDir(dir string) string { return filepath.Join(dir, "data") }
 
+func tempDir(dir string) string { return filepath.Join(dir, "tmp") }
+
 // Socket is the file through which clients of this machine come in.
 func Socket(dir string) string { return filepath.Join(dir, "socket") }
 
@@ -98,7 +104,7 @@ func Command(dir string, flags ...string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat([]string{path, "--no-defaults", "--datadir=" + dataDir(dir),
+	return slices.Concat([]string{path, "--no-defaults", "--datadir=" + dataDir(dir), "--tmpdir=" + tempDir(dir),
 		"--bind-address=127.0.0.1", "--socket=" + Socket(dir), "--pid-file=" + filepath.Join(dir, "pid"),
 		"--skip-name-resolve", "--innodb-log-file-size=32M", "--innodb-flush-log-at-trx-commit=1",
 		"--character-set-server=utf8mb4", "--max-connections=500"}, asRoot(), flags), nil
