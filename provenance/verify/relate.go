@@ -7,21 +7,20 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/participant"
 )
 
-// relate says what the authenticated entries make of one another: duplicates,
-// withdrawals, and the effect of statements.
-func (c *check) relate() {
-	v := c.verdict
+// relate says what the authenticated entries of a history make of one another:
+// duplicates, withdrawals, and the effect of statements.
+func (r *reading) relate(v *HistoryVerdict) {
 	Relate(v.Entries)
 	if v.Key.Kind == historyindex.Master && v.First == 0 {
 		v.Master = new(participant.Master)
 	}
 	for i := range v.Entries {
 		j := &v.Entries[i]
-		if effect, ok := c.effects[j.Index]; ok {
+		if effect, ok := r.effects[j.Index]; ok {
 			j.Effect = &effect
 		}
 		if v.Master != nil && j.Signature == nil && j.DuplicateOf == nil {
-			effect := v.Master.ApplyVerified(v.Key.Identifier, j.Index, j.Entry, v.State)
+			effect := v.Master.ApplyVerified(v.Key.Identifier, j.Index, j.Entry, r.state)
 			j.Effect = &effect
 		}
 	}

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/history"
@@ -16,7 +15,7 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/jcs"
 	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/tallyroot/tallyroot/provenance/verify"
-	"github.com/tallyroot/tallyroot/trillianlog/receipt"
+	"github.com/tallyroot/tallyroot/provenance/verify/verifytest"
 )
 
 // TestImports holds that a third party who verifies imports no server, database
@@ -45,40 +44,27 @@ func TestReceipt(t *testing.T) {
 	for range 5 {
 		l.sign(observed(t, "urn:x:more"), l.farm)
 	}
-	v, err := verify.Receipt(l.entries[index], l.receipt(index), l.trust())
+	v, err := verify.Receipt(l.Log.Leaves[index], l.receipt(index), l.trust())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Index != index || v.Checkpoint.Size != 9 || v.Witnessed || v.Entry.Type() != "ObjectEvent" || v.LeafHash != entry.LeafHash(l.entries[index]) {
+	if v.Index != index || v.Checkpoint.Size != 9 || v.Witnessed || v.Entry.Type() != "ObjectEvent" || v.LeafHash != entry.LeafHash(l.Log.Leaves[index]) || v.Signed != l.publish().LogCheckpoint() {
 		t.Errorf("got %+v", v)
 	}
 	if s := v.String(); !strings.Contains(s, "quorum none") || !strings.Contains(s, "position 3 of 9") {
 		t.Errorf("the verdict does not say what it rests on: %s", s)
 	}
-	// Each leaf at each size, by our verifier and by another.
-	for size := 1; size <= len(l.entries); size++ {
-		small := &log{t: t, logKey: l.logKey}
-		for _, b := range l.entries[:size] {
-			small.add(b)
+	// Each leaf at each size.
+	for size := 1; size <= len(l.Log.Leaves); size++ {
+		small := *l.World
+		small.Log = verifytest.Tree{}
+		for _, b := range l.Log.Leaves[:size] {
+			small.Log.Add(b)
 		}
-		for i := range small.entries {
-			if _, err := verify.Receipt(small.entries[i], small.receipt(uint64(i)), l.trust()); err != nil {
+		s := small.Publish(now)
+		for i, b := range small.Log.Leaves {
+			if _, err := verify.Receipt(b, s.Receipt(uint64(i)), l.trust()); err != nil {
 				t.Errorf("leaf %d of %d: %v", i, size, err)
-			}
-			r, err := receipt.Parse(small.receipt(uint64(i)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var proof tlog.RecordProof
-			for _, h := range r.Proof {
-				proof = append(proof, h)
-			}
-			root, err := tlog.TreeHash(int64(size), small)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := tlog.CheckRecord(proof, int64(size), root, int64(i), tlog.Hash(entry.LeafHash(small.entries[i]))); err != nil {
-				t.Errorf("leaf %d of %d by x/mod: %v", i, size, err)
 			}
 		}
 	}
@@ -88,20 +74,20 @@ func TestReceiptMutations(t *testing.T) {
 	l := newLog(t)
 	index := l.sign(observed(t, "urn:x:1"), l.farm)
 	other := l.sign(observed(t, "urn:x:2"), l.farm)
-	moved := l.add(signed(t, "example.org/other", observed(t, "urn:x:3"), key(t, entry.KeyName("example.org/other", entry.RoleManaged, "farm"), 4)))
-	junk := l.add([]byte("not an entry"))
-	good, b := l.receipt(index), l.entries[index]
+	moved := l.Log.Add(signed(t, "example.org/other", observed(t, "urn:x:3"), key(t, entry.KeyName("example.org/other", entry.RoleManaged, "farm"), "")))
+	junk := l.Log.Add([]byte("not an entry"))
+	good, b := l.receipt(index), l.Log.Leaves[index]
 	replace := func(b []byte, old, new string) []byte {
 		if !bytes.Contains(b, []byte(old)) {
 			t.Fatalf("nothing to replace: %s", old)
 		}
 		return bytes.Replace(b, []byte(old), []byte(new), 1)
 	}
-	strange, err := verify.LogKey(key(t, origin, 9).Verifier().String())
+	strange, err := verify.LogKey(key(t, origin, "9").Verifier().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere, err := verify.LogKey(key(t, "example.org/other", 1).Verifier().String())
+	elsewhere, err := verify.LogKey(key(t, "example.org/other", "1").Verifier().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,16 +101,16 @@ func TestReceiptMutations(t *testing.T) {
 		{"empty receipt", b, nil, l.trust(), verify.ErrMalformed},
 		{"trailing byte", b, append(bytes.Clone(good), '\n'), l.trust(), verify.ErrMalformed},
 		{"an entry in its place", b, b, l.trust(), verify.ErrMalformed},
-		{"another log key", b, good, strange, verify.ErrCheckpoint},
-		{"another origin", b, good, elsewhere, verify.ErrCheckpoint},
-		{"changed size", b, replace(good, "\n7\n", "\n8\n"), l.trust(), verify.ErrCheckpoint},
+		{"another log key", b, good, strange, verify.ErrLogUnsigned},
+		{"another origin", b, good, elsewhere, verify.ErrLogOrigin},
+		{"changed size", b, replace(good, "\n7\n", "\n8\n"), l.trust(), verify.ErrLogSignature},
 		{"index beyond the size", b, replace(good, "index 3\n", "index 7\n"), l.trust(), verify.ErrBeyond},
 		{"changed index", b, replace(good, "index 3\n", "index 2\n"), l.trust(), verify.ErrInclusion},
-		{"another entry", l.entries[other], good, l.trust(), verify.ErrInclusion},
+		{"another entry", l.Log.Leaves[other], good, l.trust(), verify.ErrInclusion},
 		{"no entry", nil, good, l.trust(), verify.ErrInclusion},
 		{"relabelled entry", replace(b, "LOT-7", "LOT-8"), good, l.trust(), verify.ErrInclusion},
-		{"an entry for another log", l.entries[moved], l.receipt(moved), l.trust(), verify.ErrOrigin},
-		{"a leaf that is no entry", l.entries[junk], l.receipt(junk), l.trust(), verify.ErrEntry},
+		{"an entry for another log", l.Log.Leaves[moved], l.receipt(moved), l.trust(), verify.ErrOrigin},
+		{"a leaf that is no entry", l.Log.Leaves[junk], l.receipt(junk), l.trust(), verify.ErrEntry},
 	} {
 		_, err := verify.Receipt(c.entry, c.receipt, c.trust)
 		var typed *verify.Error
@@ -157,6 +143,9 @@ func TestHistory(t *testing.T) {
 			t.Errorf("entry %d does not count: %+v", j.Index, j)
 		}
 	}
+	if v.Claim() != verify.Entries || !slices.Equal(v.Positions, []uint64{first, handover}) || !v.Whole() {
+		t.Errorf("it claims %s of %d", v.Claim(), v.Positions)
+	}
 	if v.Entries[1].Keys[0] != l.dairy.Verifier() || v.Entries[1].Keys[1] != l.farm.Verifier() {
 		t.Errorf("signed with %v", v.Entries[1].Keys)
 	}
@@ -176,11 +165,11 @@ func TestHistory(t *testing.T) {
 			t.Errorf("%v farm: %+v", kind, v)
 		}
 	}
-	if v := mustVerify(t, l, historyindex.Operator, entry.Operator); len(v.Entries) != 1 || !v.Entries[0].Counts() || v.Entries[0].Effect == nil || v.Entries[0].Keys[0] != l.operator.Verifier() {
+	if v := mustVerify(t, l, historyindex.Operator, entry.Operator); len(v.Entries) != 1 || !v.Entries[0].Counts() || v.Entries[0].Effect == nil || v.Entries[0].Keys[0] != l.Operator.Verifier() {
 		t.Errorf("operator: %+v", v)
 	}
 	twice := l.history(historyindex.Operator, entry.Operator)
-	twice.Participants = append(twice.Participants, *l.bare(historyindex.Operator, entry.Operator))
+	twice.Participants = append(twice.Participants, l.bare(historyindex.Operator, entry.Operator))
 	if _, err := verify.History(twice.Append(nil), historyindex.Key{}, l.trust()); err != nil {
 		t.Errorf("the operator's history with itself inside: %v", err)
 	}
@@ -194,9 +183,9 @@ func TestHistory(t *testing.T) {
 
 func TestUnauthenticated(t *testing.T) {
 	l := newLog(t)
-	stranger := key(t, entry.KeyName(origin, entry.RoleOwn, "stranger"), 7)
+	stranger := key(t, entry.KeyName(origin, entry.RoleOwn, "stranger"), "7")
 	old := l.farm
-	next := key(t, entry.KeyName(origin, entry.RoleManaged, "farm"), 8)
+	next := key(t, entry.KeyName(origin, entry.RoleManaged, "farm"), "8")
 	l.sign(observed(t, "urn:x:0"), next) // before its key holds
 	l.sign(observed(t, "urn:x:1"), stranger)
 	forged, err := entry.Parse(signed(t, origin, observed(t, "urn:x:2"), old))
@@ -204,15 +193,15 @@ func TestUnauthenticated(t *testing.T) {
 		t.Fatal(err)
 	}
 	forged.Signatures[0].Sig[40] ^= 1
-	l.add(forged.Append(nil))
-	l.add(signed(t, "example.org/other", observed(t, "urn:x:3"), key(t, entry.KeyName("example.org/other", entry.RoleManaged, "farm"), 4)))
+	l.Log.Add(forged.Append(nil))
+	l.Log.Add(signed(t, "example.org/other", observed(t, "urn:x:3"), key(t, entry.KeyName("example.org/other", entry.RoleManaged, "farm"), "")))
 	l.sign(observed(t, "urn:x:4"), old)
-	l.sign(participant.Statement{ID: "farm", Number: 2, Name: "Farm", ManagedKeys: []string{next.Verifier().String()}, State: participant.Active}.JSON(), l.operator)
+	l.sign(participant.Statement{ID: "farm", Number: 2, Name: "Farm", ManagedKeys: []string{next.Verifier().String()}, State: participant.Active}.JSON(), l.Operator)
 	l.sign(observed(t, "urn:x:5"), old)
 	l.sign(observed(t, "urn:x:6"), next)
-	l.sign(participant.Statement{ID: "farm", Number: 4, Name: "Farm", ManagedKeys: []string{old.Verifier().String()}, State: participant.Active}.JSON(), l.operator)
+	l.sign(participant.Statement{ID: "farm", Number: 4, Name: "Farm", ManagedKeys: []string{old.Verifier().String()}, State: participant.Active}.JSON(), l.Operator)
 	l.sign(observed(t, "urn:x:7"), old) // number 3 was skipped
-	l.sign(participant.Statement{ID: "farm", Number: 3, Name: "Farm", ManagedKeys: []string{next.Verifier().String()}, State: participant.Disabled}.JSON(), l.operator)
+	l.sign(participant.Statement{ID: "farm", Number: 3, Name: "Farm", ManagedKeys: []string{next.Verifier().String()}, State: participant.Disabled}.JSON(), l.Operator)
 	l.sign(observed(t, "urn:x:8"), next)
 	l.sign(observed(t, "urn:x:9"), l.dairy, next)
 
@@ -319,10 +308,10 @@ func TestMaster(t *testing.T) {
 
 func TestOperatorKey(t *testing.T) {
 	l := newLog(t)
-	next := key(t, entry.OperatorKeyName(origin), 33)
+	next := key(t, entry.OperatorKeyName(origin), "33")
 	r := participant.Rollover{Number: 1, OperatorKey: next.Verifier().String()}
 	r.Prove(origin, next)
-	l.sign(r.JSON(), l.operator)
+	l.sign(r.JSON(), l.Operator)
 	l.sign(observed(t, "urn:x:1"), l.farm)
 	saved := l.history(historyindex.Object, lot).Append(nil)
 	for _, c := range []struct {
@@ -331,9 +320,9 @@ func TestOperatorKey(t *testing.T) {
 		trusted   bool
 	}{
 		{"none", "", nil, false},
-		{"the first", l.operator.Verifier().String(), nil, true},
+		{"the first", l.Operator.Verifier().String(), nil, true},
 		{"the present", next.Verifier().String(), nil, true},
-		{"another", key(t, entry.OperatorKeyName(origin), 34).Verifier().String(), verify.ErrOperator, false},
+		{"another", key(t, entry.OperatorKeyName(origin), "34").Verifier().String(), verify.ErrOperator, false},
 		{"no key", "x", verify.ErrOperator, false},
 	} {
 		trust := l.trust()
@@ -345,33 +334,43 @@ func TestOperatorKey(t *testing.T) {
 	}
 }
 
+// everywhere puts a log's checkpoint into a history and those in it.
+func everywhere(h *history.History, checkpoint string) {
+	h.LogCheckpoint = checkpoint
+	for i := range h.Participants {
+		h.Participants[i].LogCheckpoint = checkpoint
+	}
+}
+
 func TestHistoryMutations(t *testing.T) {
 	l := newLog(t)
 	l.sign(observed(t, "urn:x:1"), l.farm)
 	l.sign(observed(t, "urn:x:2"), l.dairy)
 	elsewhere := l.sign(parse(t, `{"type":"ObjectEvent","eventID":"urn:x:2","action":"OBSERVE","epcList":["urn:x:other"]}`), l.farm)
-	l.add([]byte("not an entry"))
+	l.Log.Add([]byte("not an entry"))
 	asked := historyindex.Key{Kind: historyindex.Object, Identifier: lot}
 	type mutation struct {
 		name   string
 		want   error
 		change func(h *history.History, trust *verify.Trust)
 	}
-	older := l.checkpoint()
+	older := l.publish().LogCheckpoint()
 	l.sign(observed(t, "urn:x:3"), l.farm)
 	for _, c := range []mutation{
 		{"nothing", nil, func(h *history.History, trust *verify.Trust) {}},
 		{"extra signer's history", nil, func(h *history.History, trust *verify.Trust) {
-			h.Participants = append(h.Participants, *l.bare(historyindex.Participant, "nobody"))
+			h.Participants = append(h.Participants, l.bare(historyindex.Participant, "nobody"))
 		}},
 		{"unknown kind", verify.ErrMalformed, func(h *history.History, trust *verify.Trust) { h.Kind = "everything" }},
 		{"another kind", verify.ErrAsked, func(h *history.History, trust *verify.Trust) { h.Kind = "input" }},
 		{"another identifier", verify.ErrAsked, func(h *history.History, trust *verify.Trust) { h.ID = gtin }},
-		{"no checkpoint", verify.ErrCheckpoint, func(h *history.History, trust *verify.Trust) { h.LogCheckpoint = "" }},
-		{"unsigned checkpoint", verify.ErrCheckpoint, func(h *history.History, trust *verify.Trust) {
-			h.LogCheckpoint, _, _ = strings.Cut(h.LogCheckpoint, "—")
+		{"no checkpoint", verify.ErrLogForm, func(h *history.History, trust *verify.Trust) { everywhere(h, "") }},
+		{"unsigned checkpoint", verify.ErrLogForm, func(h *history.History, trust *verify.Trust) {
+			text, _, _ := strings.Cut(h.LogCheckpoint, "—")
+			everywhere(h, text)
 		}},
-		{"older checkpoint", verify.ErrBeyond, func(h *history.History, trust *verify.Trust) { h.LogCheckpoint = string(older) }},
+		{"older checkpoint", verify.ErrMixed, func(h *history.History, trust *verify.Trust) { h.LogCheckpoint = older }},
+		{"older checkpoint everywhere", verify.ErrBeyond, func(h *history.History, trust *verify.Trust) { everywhere(h, older) }},
 		{"positions swapped", verify.ErrOrder, func(h *history.History, trust *verify.Trust) {
 			h.Positions[0], h.Positions[1] = h.Positions[1], h.Positions[0]
 		}},
@@ -395,11 +394,11 @@ func TestHistoryMutations(t *testing.T) {
 		{"entry without the key", verify.ErrKey, func(h *history.History, trust *verify.Trust) {
 			h.Positions[2] = elsewhere
 			h.Positions, h.Entries = h.Positions[:3], h.Entries[:3]
-			h.Entries[2] = history.Entry{Index: elsewhere, Entry: l.entries[elsewhere], Proof: l.proof(elsewhere)}
+			h.Entries[2] = l.publish().Entry(elsewhere)
 		}},
 		{"leaf that is no entry", verify.ErrEntry, func(h *history.History, trust *verify.Trust) {
 			h.Positions[2] = 6
-			h.Entries[2] = history.Entry{Index: 6, Entry: l.entries[6], Proof: l.proof(6)}
+			h.Entries[2] = l.publish().Entry(6)
 		}},
 		{"no signers' histories", verify.ErrParticipants, func(h *history.History, trust *verify.Trust) { h.Participants = nil }},
 		{"no operator's history", verify.ErrParticipants, func(h *history.History, trust *verify.Trust) { h.Participants = h.Participants[1:] }},
@@ -409,8 +408,8 @@ func TestHistoryMutations(t *testing.T) {
 		}},
 		{"signer's history of another kind", verify.ErrParticipants, func(h *history.History, trust *verify.Trust) { h.Participants[1].Kind = "by" }},
 		{"operator's history by another name", verify.ErrParticipants, func(h *history.History, trust *verify.Trust) { h.Participants[0].ID = "farm" }},
-		{"signer's history at another checkpoint", verify.ErrParticipants, func(h *history.History, trust *verify.Trust) {
-			h.Participants[1].LogCheckpoint = string(older)
+		{"signer's history at another checkpoint", verify.ErrMixed, func(h *history.History, trust *verify.Trust) {
+			h.Participants[1].LogCheckpoint = older
 		}},
 		{"signer's statement under another name", verify.ErrKey, func(h *history.History, trust *verify.Trust) { h.Participants[1].ID = "mallory" }},
 		{"signer's statement changed", verify.ErrInclusion, func(h *history.History, trust *verify.Trust) { h.Participants[1].Entries[0].Entry[0] ^= 1 }},
@@ -418,6 +417,7 @@ func TestHistoryMutations(t *testing.T) {
 			h.Participants[0].Positions, h.Participants[0].Entries = nil, nil
 		}},
 		{"no policy", verify.ErrPolicy, func(h *history.History, trust *verify.Trust) { trust.Policy = nil }},
+		{"a policy for the index", verify.ErrNoIndex, func(h *history.History, trust *verify.Trust) { trust.IndexPolicy = parsePolicy(t, l.IndexPolicy()) }},
 	} {
 		h, trust := l.history(historyindex.Object, lot), l.trust()
 		for i := range h.Participants { // each mutation has bytes of its own
@@ -445,14 +445,15 @@ func TestHistoryMutations(t *testing.T) {
 // the one that the reader trusts.
 func TestForeignGenesis(t *testing.T) {
 	l := newLog(t)
-	l.logKey = key(t, origin, 77)
+	l.LogKey = key(t, origin, "77")
 	_, err := verify.History(l.history(historyindex.Participant, "farm").Append(nil), historyindex.Key{}, l.trust())
 	if !errors.Is(err, verify.ErrGenesis) {
 		t.Errorf("got %v", err)
 	}
-	empty := &log{t: t, logKey: l.logKey}
-	empty.add(l.entries[1])
-	_, err = verify.History(empty.history(historyindex.Participant, "farm").Append(nil), historyindex.Key{}, l.trust())
+	empty := *l.World
+	empty.Log = verifytest.Tree{}
+	empty.Log.Add(l.Log.Leaves[1])
+	_, err = verify.History((&log{World: &empty}).history(historyindex.Participant, "farm").Append(nil), historyindex.Key{}, l.trust())
 	if !errors.Is(err, verify.ErrGenesis) {
 		t.Errorf("a log without a Genesis: %v", err)
 	}
@@ -494,7 +495,7 @@ func TestNowNeedsWitnesses(t *testing.T) {
 	l := newLog(t)
 	trust := l.trust()
 	trust.Now = time.Unix(0, 0)
-	if _, err := verify.Receipt(l.entries[0], l.receipt(0), trust); err != nil {
+	if _, err := verify.Receipt(l.Log.Leaves[0], l.receipt(0), trust); err != nil {
 		t.Errorf("with quorum none there is no time to compare: %v", err)
 	}
 }

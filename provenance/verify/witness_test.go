@@ -33,11 +33,11 @@ func TestWitnessed(t *testing.T) {
 	if vkey, err = fnote.VKeyToCosignatureV1(vkey); err != nil {
 		t.Fatal(err)
 	}
-	signer, err := note.NewSigner(l.logKey.Secret())
+	signer, err := note.NewSigner(l.LogKey.Secret())
 	if err != nil {
 		t.Fatal(err)
 	}
-	bare := l.checkpoint()
+	bare := []byte(l.publish().LogCheckpoint())
 	c, _, err := checkpoint.Parse(bare)
 	if err != nil {
 		t.Fatal(err)
@@ -46,22 +46,30 @@ func TestWitnessed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.Parse(fmt.Appendf(nil, "log %s\nwitness W %s\nquorum W\n", l.logKey.Verifier(), vkey))
+	p, err := policy.Parse(fmt.Appendf(nil, "log %s\nwitness W %s\nquorum W\n", l.LogKey.Verifier(), vkey))
 	if err != nil {
 		t.Fatal(err)
 	}
 	give := func(checkpoint []byte) []byte {
-		return receipt.Receipt{Index: 1, Proof: l.proof(1), Checkpoint: checkpoint}.Append(nil)
+		return receipt.Receipt{Index: 1, Proof: l.publish().Entry(1).Proof, Checkpoint: checkpoint}.Append(nil)
 	}
-	v, err := verify.Receipt(l.entries[1], give(cosigned), verify.Trust{Policy: p})
+	v, err := verify.Receipt(l.Log.Leaves[1], give(cosigned), verify.Trust{Policy: p})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := v.String(); !v.Witnessed || !strings.Contains(s, "W") || !strings.Contains(s, v.Time.Format(time.RFC3339)) || strings.Contains(s, "quorum none") {
 		t.Errorf("the verdict says: %s", s)
 	}
-	if _, err := verify.Receipt(l.entries[1], give(bare), verify.Trust{Policy: p}); !errors.Is(err, verify.ErrCheckpoint) || !errors.Is(err, policy.ErrQuorum) {
+	if _, err := verify.Receipt(l.Log.Leaves[1], give(bare), verify.Trust{Policy: p}); !errors.Is(err, verify.ErrLogQuorum) || !errors.Is(err, policy.ErrQuorum) {
 		t.Errorf("without the cosignature: %v", err)
+	}
+	old := verify.Trust{Policy: p, Now: v.Time.Add(365 * 24 * time.Hour)}
+	if _, err := verify.Receipt(l.Log.Leaves[1], give(cosigned), old); err != nil {
+		t.Errorf("a receipt of a year ago: %v", err)
+	}
+	old.MaxAge = time.Hour
+	if _, err := verify.Receipt(l.Log.Leaves[1], give(cosigned), old); !errors.Is(err, verify.ErrStale) {
+		t.Errorf("a receipt of a year ago, where an hour is allowed: %v", err)
 	}
 	for _, c := range []struct {
 		name   string
@@ -70,16 +78,16 @@ func TestWitnessed(t *testing.T) {
 		want   error
 	}{
 		{"5 min ahead", -policy.MaxAhead, 0, nil},
-		{"more than 5 min ahead", -policy.MaxAhead - time.Second, 0, verify.ErrTime},
-		{"a year old", 365 * 24 * time.Hour, 0, nil},
+		{"more than 5 min ahead", -policy.MaxAhead - time.Second, 0, verify.ErrAhead},
+		{"a day old", 24 * time.Hour, 0, nil},
+		{"more than a day old", 24*time.Hour + time.Second, 0, verify.ErrStale},
+		{"a year old", 365 * 24 * time.Hour, verify.AnyAge, nil},
+		{"ahead, at any age", -policy.MaxAhead - time.Second, verify.AnyAge, verify.ErrAhead},
 		{"as old as may be", time.Hour, time.Hour, nil},
-		{"too old", time.Hour + time.Second, time.Hour, verify.ErrTime},
+		{"too old", time.Hour + time.Second, time.Hour, verify.ErrStale},
 	} {
 		h := l.history(historyindex.Participant, "farm")
-		h.LogCheckpoint = string(cosigned)
-		for i := range h.Participants {
-			h.Participants[i].LogCheckpoint = string(cosigned)
-		}
+		everywhere(h, string(cosigned))
 		trust := verify.Trust{Policy: p, Now: v.Time.Add(c.after), MaxAge: c.maxAge}
 		if _, err := verify.History(h.Append(nil), historyindex.Key{}, trust); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 			t.Errorf("%s: %v", c.name, err)
