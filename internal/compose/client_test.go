@@ -25,13 +25,6 @@ import (
 // lot is what the events are about.
 const lot = "https://id.gs1.org/01/09506000134352/10/LOT-7"
 
-// event is the n-th of a lot's.
-func event(n int) string {
-	return fmt.Sprintf(`{"type": "ObjectEvent", "action": "OBSERVE", "bizStep": "shipping",
-		"eventTime": "2026-09-14T08:%02d:00Z", "eventTimeZoneOffset": "+00:00",
-		"quantityList": [{"epcClass": "%s", "quantity": %d, "uom": "KGM"}]}`, n, lot, n)
-}
-
 // A client is a participant, somewhere outside the containers.
 type client struct {
 	t        *testing.T
@@ -39,6 +32,15 @@ type client struct {
 	program  string
 	token    string
 	dir      string // with the log's key, as published
+	events   int    // logged so far
+}
+
+// next gives another event of the lot.
+func (c *client) next() string {
+	c.events++
+	return fmt.Sprintf(`{"type": "ObjectEvent", "action": "OBSERVE", "bizStep": "shipping",
+		"eventTime": "2026-09-14T08:%02d:00Z", "eventTimeZoneOffset": "+00:00",
+		"quantityList": [{"epcClass": "%s", "quantity": %d, "uom": "KGM"}]}`, c.events, lot, c.events)
 }
 
 func newClient(t *testing.T, topology *compose.Topology, bin map[string]string) *client {

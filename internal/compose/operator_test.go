@@ -97,8 +97,8 @@ func documentedRun(t *testing.T, command string) []string {
 	return append([]string{"tallyroot"}, strings.Fields(string(all[0][1]))...)
 }
 
-// lose removes everything that tallyroot has in one of its folders.
-func lose(t *testing.T, topology *compose.Topology, folder string) {
+// empty removes everything that tallyroot has in one of its folders.
+func empty(t *testing.T, topology *compose.Topology, folder string) {
 	t.Helper()
 	path, err := topology.Path("tallyroot", folder)
 	if err != nil {

@@ -174,7 +174,8 @@ func (s *service) stop() error {
 	select {
 	case <-r.done:
 	case <-time.After(grace):
-		return errors.Join(fmt.Errorf("%s: it had not ended %v after SIGTERM, and was killed: %s", s.name, grace, s.tail()), s.kill())
+		s.kill()
+		return fmt.Errorf("%s: it had not ended %v after SIGTERM, and was killed: %s", s.name, grace, s.tail())
 	}
 	if r.err != nil {
 		return fmt.Errorf("%s: after SIGTERM: %w: %s", s.name, r.err, s.tail())
@@ -183,11 +184,10 @@ func (s *service) stop() error {
 }
 
 // kill ends the service for good, at once.
-func (s *service) kill() error {
+func (s *service) kill() {
 	if r := s.end(syscall.SIGKILL); r != nil {
 		<-r.done
 	}
-	return nil
 }
 
 // end lets no process follow, and sends the signal to the one that runs, if any.
