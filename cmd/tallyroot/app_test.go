@@ -73,6 +73,16 @@ func TestEveryCommandHasHelpAndJSON(t *testing.T) {
 	})
 }
 
+// Each of serve's settings can be said by a variable of the same name.
+func TestEveryFlagOfServeHasAVariable(t *testing.T) {
+	for _, f := range serveCommand().Flags {
+		name := f.Names()[0]
+		if have := f.(cli.DocGenerationFlag).GetEnvVars(); len(have) != 1 || have[0] != "TALLYROOT_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_")) {
+			t.Errorf("--%s: %q", name, have)
+		}
+	}
+}
+
 // unsetenv takes a variable out of the environment until the test ends: help
 // shows what it says.
 func unsetenv(t *testing.T, name string) {

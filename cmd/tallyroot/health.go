@@ -108,7 +108,7 @@ func healthTarget(c *cli.Context) (string, *http.Client, error) {
 		return "", nil, usagef("--listen %q: write it like 127.0.0.1:8080", c.String("listen"))
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1"
 	}
 	scheme := "http"
 	if file := c.String("tls-cert"); file != "" {

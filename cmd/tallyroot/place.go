@@ -79,6 +79,9 @@ func readPlace(c *cli.Context, logger *slog.Logger) (*place, error) {
 			return nil, usagef("--%s is set and --mysql is not: say which database with --mysql DSN or TALLYROOT_MYSQL", name)
 		}
 	}
+	if os.Getenv(passwordVariable) != "" && c.String("mysql") == "" {
+		return nil, usagef("%s is set and --mysql is not: say which database with --mysql DSN or TALLYROOT_MYSQL", passwordVariable)
+	}
 	for _, name := range []string{"trillian-tls", "trillian-tls-ca", "trillian-wait"} {
 		if c.IsSet(name) && kind != trillianPlace {
 			return nil, usagef("--%s is set and --trillian is not: say where Trillian's log server is with --trillian HOST:PORT", name)
