@@ -85,8 +85,11 @@ func (d *database) make(files string) error {
 	if entries, err := os.ReadDir(files); err != nil || len(entries) > 0 {
 		return err
 	}
-	// A crash here leaves no half of it behind.
+	// What is half made is made again.
 	unfinished := files + ".unfinished"
+	if err := errors.Join(os.RemoveAll(unfinished), os.Mkdir(unfinished, 0o700)); err != nil {
+		return err
+	}
 	server, err := mariadb.New(unfinished)
 	if err != nil {
 		return err
