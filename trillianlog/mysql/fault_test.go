@@ -300,6 +300,22 @@ func TestARowWithoutAnIndexGivesWay(t *testing.T) {
 	}
 }
 
+// Onto a tree that does not give its root, nothing is logged.
+func TestADamagedTreeTakesNothing(t *testing.T) {
+	server := mariadb.Shared(t)
+	db := mysqltest.Open(t, server, mysqltest.Database(t, server))
+	b := open(t, db, nil)
+	add(t, b, leaves(0, names("before", 5)...))
+	exec(t, db, "UPDATE Subtree SET Nodes=INSERT(Nodes,LENGTH(Nodes)-20,1,CHAR(ASCII(SUBSTR(Nodes,LENGTH(Nodes)-20,1))^1))")
+	if _, err := send(t.Context(), b, leaves(5, "after")); err == nil || !strings.Contains(err.Error(), "root hash mismatch") {
+		t.Fatalf("got %v", err)
+	}
+	next(t, b, 5)
+	if now := root(t, b); now.TreeSize != 5 {
+		t.Fatalf("the tree has %d leaves", now.TreeSize)
+	}
+}
+
 func TestOldTreeHeadsAreDeleted(t *testing.T) {
 	const keep = 5
 	server := mariadb.Shared(t)
