@@ -137,4 +137,3 @@ func (a *Anchor) genesisPolicy(operator *history.History) (*policy.Policy, error
 }
 
 var operatorKey = historyindex.Key{Kind: historyindex.Operator, Identifier: entry.Operator}
-

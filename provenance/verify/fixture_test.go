@@ -100,4 +100,3 @@ func parse(t testing.TB, s string) jcs.Value {
 func observed(t testing.TB, id string) jcs.Value {
 	return parse(t, `{"type":"ObjectEvent","eventID":"`+id+`","action":"OBSERVE","quantityList":[{"epcClass":"`+lot+`","quantity":1}]}`)
 }
-

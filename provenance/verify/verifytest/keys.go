@@ -25,7 +25,9 @@ func Key(t testing.TB, name, label string) *entry.Key {
 	return k
 }
 
-func seed(name, label string) [32]byte { return sha256.Sum256([]byte("test key\n" + name + "\n" + label)) }
+func seed(name, label string) [32]byte {
+	return sha256.Sum256([]byte("test key\n" + name + "\n" + label))
+}
 
 // A Cosigner is a witness or an index-verifier, in memory and without a conscience:
 // it cosigns what it is given.
