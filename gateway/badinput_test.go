@@ -315,8 +315,11 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%s: %v", path, a)
 		}
 	}
-	if a := h.get("/readyz"); a.Status != http.StatusServiceUnavailable || !strings.Contains(string(a.Body), "logging:") {
+	if a := h.get("/readyz"); a.Status != http.StatusServiceUnavailable || !strings.HasPrefix(string(a.Body), "writes: refused: no room") || !strings.Contains(string(a.Body), "\nreads: ok, ") {
 		t.Errorf("readyz: %v", a)
+	}
+	if a := h.get("/readyz?of=reads"); a.Status != http.StatusOK {
+		t.Errorf("readyz of reads: %v", a)
 	}
 	if a := h.get("/v1/event?index=3"); a.Status != http.StatusOK {
 		t.Errorf("what was logged before: %v", a)

@@ -52,6 +52,10 @@ func (s *events) LogEvents(ctx context.Context, req *v1.LogEventsRequest) (*v1.L
 	if err := mayLog(caller); err != nil {
 		return nil, fail(ctx, err)
 	}
+	// Each would be answered so: the whole is, which says when to come back.
+	if err := s.service.Takes(); err != nil {
+		return nil, fail(ctx, err)
+	}
 	subs, err := many(req.GetEvents(), s.limits)
 	if err != nil {
 		return nil, fail(ctx, err)

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -192,7 +193,11 @@ func (s *Server) record(x *exchange, took time.Duration) {
 	participant, cause := x.noted()
 	level := slog.LevelDebug
 	switch {
-	case x.status >= 500 && x.status != http.StatusServiceUnavailable, x.grpc && (code == int(codes.Internal) || code == int(codes.Unknown)):
+	case x.status == http.StatusServiceUnavailable, x.grpc && code == int(codes.Unavailable):
+		if s.unavailable.due(time.Now()) {
+			level = slog.LevelInfo
+		}
+	case x.status >= 500, x.grpc && (code == int(codes.Internal) || code == int(codes.Unknown)):
 		level = slog.LevelError
 	case x.status >= 400, x.grpc && code != 0, cause != nil:
 		level = slog.LevelInfo
@@ -215,6 +220,19 @@ func (s *Server) record(x *exchange, took time.Duration) {
 		attrs = append(attrs, slog.Any("cause", cause))
 	}
 	s.logger.LogAttrs(ctx, level, "served", attrs...)
+}
+
+// unavailableEvery is how often one of the requests that were answered "not now"
+// gets a line above the debug level: while the log takes nothing, it says so
+// itself, and everybody's requests are answered so.
+const unavailableEvery = time.Minute
+
+// seldom is due at most once in unavailableEvery. The zero value is ready.
+type seldom struct{ last atomic.Int64 }
+
+func (s *seldom) due(now time.Time) bool {
+	last := s.last.Load()
+	return (last == 0 || now.Sub(time.Unix(0, last)) >= unavailableEvery) && s.last.CompareAndSwap(last, now.UnixNano())
 }
 
 // requestID takes over the client's id for the request if it is a plain short

@@ -24,9 +24,12 @@ type Options struct {
 	// plain text, HTTP/1.1 and HTTP/2 with prior knowledge.
 	TLS *tls.Config
 	// Logger gets one record a request: failures of the server as errors,
-	// refused requests as information, the rest as debug. nil: slog.Default().
+	// refused requests as information, the rest as debug, and what is refused
+	// because the service takes nothing now as well, but for one a minute.
+	// nil: slog.Default().
 	Logger *slog.Logger
-	// Registry is where the metrics are kept; nil: a registry of its own.
+	// Registry is where the metrics are kept, and what /metrics shows: what others
+	// register there too. The log's own need ObserveLog. nil: a registry of its own.
 	Registry *prometheus.Registry
 	// Limits bounds what one client can take; what is zero has its default.
 	Limits Limits

@@ -100,9 +100,10 @@ func statusOf(err error) *status.Status {
 		return st
 	}
 	var (
-		refused  *provenance.Refused
-		large    *provenance.TooLarge
-		conflict *provenance.Conflict
+		refused     *provenance.Refused
+		large       *provenance.TooLarge
+		conflict    *provenance.Conflict
+		unavailable *provenance.Unavailable
 	)
 	switch {
 	case errors.As(err, &refused):
@@ -121,6 +122,8 @@ func statusOf(err error) *status.Status {
 		return problem(codes.NotFound, err.Error())
 	case errors.Is(err, provenance.ErrExists):
 		return problem(codes.AlreadyExists, err.Error())
+	case errors.As(err, &unavailable):
+		return problem(codes.Unavailable, unavailable.Why+"; send it again in "+span(unavailable.After), retryIn(unavailable.After))
 	case errors.Is(err, provenance.ErrUnavailable):
 		return problem(codes.Unavailable, err.Error(), retryIn(retryUnavailable))
 	case errors.Is(err, context.Canceled):
@@ -207,6 +210,10 @@ func fail(ctx context.Context, err error) error {
 	}
 	st := statusOf(err)
 	if x := exchangeOf(ctx); x != nil && (st.Code() == codes.Internal || st.Code() == codes.Unknown || st.Code() == codes.Unavailable) {
+		var unavailable *provenance.Unavailable
+		if errors.As(err, &unavailable) && unavailable.Err != nil {
+			err = unavailable.Err
+		}
 		x.because(err)
 	}
 	return st.Err()

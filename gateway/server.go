@@ -46,6 +46,7 @@ type Server struct {
 	answers     load
 	metrics     *metrics
 	exactRoutes map[string]bool
+	unavailable seldom
 	stopping    atomic.Bool
 
 	events       *events

@@ -196,12 +196,19 @@ func TestOperation(t *testing.T) {
 	if a := h.get("/healthz"); a.Status != http.StatusOK || string(a.Body) != "ok\n" {
 		t.Errorf("healthz: %v", a)
 	}
-	if a := h.get("/readyz"); a.Status != http.StatusOK || string(a.Body) != "ok\n" {
+	if a := h.get("/readyz"); a.Status != http.StatusOK || !regexp.MustCompile(`^writes: ok\nreads: ok, checkpoint of size 3 published \d+ s ago\n$`).Match(a.Body) {
 		t.Errorf("readyz: %v", a)
 	}
 	reason = errors.New("the demo's events are not logged yet")
-	if a := h.get("/readyz"); a.Status != http.StatusServiceUnavailable || string(a.Body) != "not ready\n- the demo's events are not logged yet\n" {
-		t.Errorf("readyz: %v", a)
+	for _, path := range []string{"/readyz", "/readyz?of=writes", "/readyz?of=reads"} {
+		if a := h.get(path); a.Status != http.StatusServiceUnavailable || !strings.HasSuffix(string(a.Body), "\nalso: the demo's events are not logged yet\n") || a.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %v", path, a)
+		}
+	}
+	for _, path := range []string{"/readyz?of=all", "/readyz?of=reads&of=reads"} {
+		if a := h.get(path); a.Status != http.StatusBadRequest || !strings.Contains(a.refusal(), "neither reads nor writes") {
+			t.Errorf("%s: %v", path, a)
+		}
 	}
 	h.log(event(1))
 	h.get("/v1/participants/farm/what-nobody-knows")

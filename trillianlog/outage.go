@@ -141,6 +141,10 @@ func (s *sequencer) watch(ctx context.Context) {
 // look asks once, and says whether to ask again later.
 func (s *sequencer) look(ctx context.Context) bool {
 	err := s.silent(ctx)
+	if err == nil && s.mute {
+		s.backend.interrupt() // what still hangs on a connection to nowhere
+	}
+	s.mute = err != nil
 	s.mu.Lock()
 	stopped, away := s.stopped(), s.away != nil
 	var writing time.Duration
@@ -157,7 +161,6 @@ func (s *sequencer) look(ctx context.Context) bool {
 		return false
 	case err != nil:
 		s.leave(err)
-		// Calls that hang on a connection to nowhere would outlast the outage.
 		s.backend.interrupt()
 	case writing > s.stall:
 		s.leave(fmt.Errorf("a write has been under way for %v", writing.Round(time.Millisecond)))
@@ -191,9 +194,12 @@ func (s *sequencer) silent(ctx context.Context) error {
 func (s *sequencer) again(do func() error) error {
 	var pause backoff
 	for attempt := 1; ; attempt++ {
+		if o := s.outage.Load(); o != nil {
+			return o.refusal // another call would only hang
+		}
 		err := do()
 		var stopped *StopError
-		if err == nil || errors.As(err, &stopped) || attempt == attempts || s.outage.Load() != nil {
+		if err == nil || errors.As(err, &stopped) || attempt == attempts {
 			return err
 		}
 		if pause.wait(s.patience) != nil {

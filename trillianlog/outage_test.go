@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/outagetest"
 )
 
 // A back end goes away while leaves come, in every way at every call, and comes
@@ -26,19 +27,19 @@ import (
 func TestOutages(t *testing.T) {
 	tests := []struct {
 		name    string
-		fault   fault
+		fault   outagetest.Fault
 		calls   []string
 		timeout time.Duration // of one call
 	}{
-		{"down", fails, calls, time.Hour},
-		{"hanging", hangs, calls, time.Hour},
-		{"answers lost", loses, calls, time.Hour},
-		{"no writes", fails, []string{"add"}, time.Hour},
-		{"writes lost", loses, []string{"add", "find"}, time.Hour},
-		{"writes hang", hangs, []string{"add"}, 400 * time.Millisecond},
-		{"no look-ups", fails, []string{"find"}, time.Hour},
-		{"look-ups hang", hangs, []string{"find"}, 400 * time.Millisecond},
-		{"no end", loses, []string{"next", "add"}, time.Hour},
+		{"down", outagetest.Fails, calls, time.Hour},
+		{"hanging", outagetest.Hangs, calls, time.Hour},
+		{"answers lost", outagetest.Loses, calls, time.Hour},
+		{"no writes", outagetest.Fails, []string{"add"}, time.Hour},
+		{"writes lost", outagetest.Loses, []string{"add", "find"}, time.Hour},
+		{"writes hang", outagetest.Hangs, []string{"add"}, 400 * time.Millisecond},
+		{"no look-ups", outagetest.Fails, []string{"find"}, time.Hour},
+		{"look-ups hang", outagetest.Hangs, []string{"find"}, 400 * time.Millisecond},
+		{"no end", outagetest.Loses, []string{"next", "add"}, time.Hour},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,14 +66,14 @@ func TestOutages(t *testing.T) {
 				})
 			}
 			for round := range 2 {
-				f.set(tt.fault, tt.calls...)
+				f.Set(tt.fault, tt.calls...)
 				var st trillianlog.Status
 				eventually(t, "the log refuses", func() bool { st = l.Status(); return st.Writable != nil })
 				if !errors.Is(st.Writable, trillianlog.ErrUnavailable) || st.Readable != nil || st.Err != nil {
 					t.Errorf("round %d: status %+v", round, st)
 				}
 				w.check(l) // reads go on
-				f.set(works, calls...)
+				f.Set(outagetest.Works)
 				eventually(t, "leaves are taken again", func() bool { st = l.Status(); return st.Writable == nil })
 				w.logAtLast(l, fmt.Sprint("after-", round), 3)
 			}
@@ -111,14 +112,14 @@ func TestOutagesAtRandom(t *testing.T) {
 		})
 	}
 	for range 60 {
-		f.set(fault(random.IntN(4)), calls[random.IntN(len(calls))])
+		f.Set(outagetest.Fault(random.IntN(4)), calls[random.IntN(len(calls))])
 		time.Sleep(time.Duration(random.IntN(40)) * time.Millisecond)
 		if random.IntN(3) == 0 {
-			f.set(works, calls...)
+			f.Set(outagetest.Works)
 			time.Sleep(time.Duration(random.IntN(40)) * time.Millisecond)
 		}
 	}
-	f.set(works, calls...)
+	f.Set(outagetest.Works)
 	w.logAtLast(l, "last", 1)
 	close(over)
 	clients.Wait()
@@ -136,8 +137,8 @@ func TestAnUnknownOutcomeIsResolved(t *testing.T) {
 	if l.Resumed() != 0 {
 		t.Fatalf("resumed at %d", l.Resumed())
 	}
-	f.set(loses, "add")
-	f.set(fails, "next")
+	f.Set(outagetest.Loses, "add")
+	f.Set(outagetest.Fails, "next")
 	a := leaf("a", "text")
 	if _, err := add(t, l, a).Wait(t.Context()); !errors.Is(err, trillianlog.ErrUnknown) || !errors.Is(err, trillianlog.ErrUnavailable) {
 		t.Fatalf("got %v", err)
@@ -145,7 +146,7 @@ func TestAnUnknownOutcomeIsResolved(t *testing.T) {
 	if _, err := l.Add(a); !errors.Is(err, trillianlog.ErrUnavailable) || errors.Is(err, trillianlog.ErrUnknown) {
 		t.Fatalf("sent again at once: %v", err)
 	}
-	f.set(works, calls...)
+	f.Set(outagetest.Works)
 	eventually(t, "leaves are taken again", func() bool { return l.Refusal() == nil })
 	if l.Resumed() != 3 {
 		t.Fatalf("resumed at %d, with 3 leaves stored", l.Resumed())
@@ -200,14 +201,14 @@ func TestABackEndThatComesBackOlder(t *testing.T) {
 	w := newWorld(t)
 	var restored atomic.Bool
 	l, f := w.openFaulty(func(o *trillianlog.Options) {
-		f := o.Backend.(*faulty)
+		f := o.Backend.(*outagetest.Backend)
 		f.Backend = older{f.Backend, &restored}
 	})
 	w.log(l, "before", 5)
-	f.set(fails, calls...)
+	f.Set(outagetest.Fails)
 	eventually(t, "the log refuses", func() bool { return l.Refusal() != nil })
 	restored.Store(true)
-	f.set(works, calls...)
+	f.Set(outagetest.Works)
 	var stopped *trillianlog.StopError
 	eventually(t, "the log stops", func() bool { return errors.As(l.Status().Err, &stopped) })
 	if stopped.Reason != trillianlog.RolledBack {
@@ -239,9 +240,9 @@ func TestAnOutageIsSaidOnce(t *testing.T) {
 	said := &allLog{Handler: quiet.Handler()}
 	l, f := w.openFaulty(func(o *trillianlog.Options) { o.Logger = slog.New(said) })
 	w.log(l, "before", 1)
-	for _, fault := range []fault{fails, loses} {
+	for _, fault := range []outagetest.Fault{outagetest.Fails, outagetest.Loses} {
 		said.take()
-		f.set(fault, calls...)
+		f.Set(fault)
 		refused := 0
 		eventually(t, "1000 are refused", func() bool {
 			for range 100 {
@@ -251,9 +252,9 @@ func TestAnOutageIsSaidOnce(t *testing.T) {
 			}
 			return refused > 1000
 		})
-		asked := f.count()["root"]
-		eventually(t, "it is asked again and again", func() bool { return f.count()["root"] > asked+20 })
-		f.set(works, calls...)
+		asked := f.Count()["root"]
+		eventually(t, "it is asked again and again", func() bool { return f.Count()["root"] > asked+20 })
+		f.Set(outagetest.Works)
 		eventually(t, "leaves are taken again", func() bool { return l.Refusal() == nil })
 		w.log(l, fmt.Sprint("after-", fault), 1)
 		lines := said.take()
@@ -267,7 +268,7 @@ func TestAnOutageIsSaidOnce(t *testing.T) {
 		}
 	}
 	// It answers, and takes no writes: every leaf that is tried is refused.
-	f.set(fails, "add")
+	f.Set(outagetest.Fails, "add")
 	for tried := 0; tried < 10; {
 		if err := w.logOne(l, leaf(fmt.Sprint("refused-", tried), "text")); err == nil {
 			t.Fatal("it was taken")
@@ -275,7 +276,7 @@ func TestAnOutageIsSaidOnce(t *testing.T) {
 		tried++
 		eventually(t, "one more is tried", func() bool { return l.Refusal() == nil })
 	}
-	f.set(works, "add")
+	f.Set(outagetest.Works, "add")
 	eventually(t, "one is taken", func() bool { return w.logOne(l, leaf("taken", "text")) == nil })
 	lines := said.take()
 	if len(lines) > 3 || !strings.Contains(lines[len(lines)-1], "takes leaves again") {
@@ -311,12 +312,12 @@ func (a *allLog) take() []string {
 
 // The log closes, and leaves no goroutine behind, whatever the back end does.
 func TestCloseDuringAnOutage(t *testing.T) {
-	for _, fault := range []fault{fails, hangs, loses} {
+	for _, fault := range []outagetest.Fault{outagetest.Fails, outagetest.Hangs, outagetest.Loses} {
 		for _, known := range []bool{false, true} {
 			w := newWorld(t)
 			l, f := w.openFaulty(nil)
 			w.log(l, "before", 3)
-			f.set(fault, calls...)
+			f.Set(fault)
 			ticket := add(t, l, leaf("a", "text"))
 			if known {
 				eventually(t, "the log refuses", func() bool { return l.Refusal() != nil })
@@ -467,13 +468,13 @@ func TestHooks(t *testing.T) {
 	w.log(l, "a", 5)
 	w.log(l, "a", 5) // there already: no new leaves
 	for _, call := range []string{"add", "find", "next", "root"} {
-		f.set(fails, call)
+		f.Set(outagetest.Fails, call)
 		if call == "next" {
-			f.set(loses, "add")
+			f.Set(outagetest.Loses, "add")
 		}
 		_, _ = l.Add(leaf("during-"+call, "text"))
 		eventually(t, "the error of "+call+" is counted", func() bool { mu.Lock(); defer mu.Unlock(); return failed[call] > 0 })
-		f.set(works, calls...)
+		f.Set(outagetest.Works)
 		eventually(t, "leaves are taken again", func() bool { return w.logOne(l, leaf("after-"+call, "text")) == nil })
 	}
 	mu.Lock()

@@ -118,7 +118,7 @@ func (l *Log) loadPublished() (checkpoint.Checkpoint, error) {
 	case verdict != nil:
 		return published, fmt.Errorf("the published checkpoint is not this log's: %w", verdict)
 	}
-	l.publisher.published.Store(&publication{checkpoint: published, signed: signed, verdict: verdict})
+	l.publisher.published.Store(&publication{checkpoint: published, signed: signed, verdict: verdict, at: l.options.Tiles.WrittenAt()})
 	return published, nil
 }
 

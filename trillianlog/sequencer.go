@@ -55,6 +55,7 @@ type sequencer struct {
 	next     uint64
 	settled  bool            // next is what the back end would say, and there is no hole
 	refused  error           // why the back end has not taken the last write
+	mute     bool            // owned by watch: the back end did not answer when last asked
 	released []time.Duration // owned by release
 
 	wake    chan struct{} // holds one token while there may be work

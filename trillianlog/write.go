@@ -117,7 +117,9 @@ func (s *sequencer) fail(ctx context.Context, err, otherwise error) error {
 	case ctx.Err() != nil || s.patience.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrClosed, otherwise)
 	}
-	s.leave(err)
+	if s.outage.Load() == nil {
+		s.leave(err)
+	}
 	return fmt.Errorf("%w: %w", otherwise, err)
 }
 

@@ -65,6 +65,9 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 		return nil, err
 	}
 	c.Log.Backend, c.Log.Credentials = s.place.serving(c.Log.LastCheckpoint), s.place.Credentials
+	if c.Log.Hooks, err = gateway.ObserveLog(metrics); err != nil {
+		return nil, err
+	}
 	if s.Service, err = provenance.Open(ctx, c.Log); err != nil {
 		return nil, explainOpen(err, c.Log.Dir)
 	}

@@ -182,7 +182,7 @@ func (h *handler) page(w http.ResponseWriter, r *http.Request, code int, name st
 		h.failed(w, r, err)
 		return
 	} else if err != nil {
-		h.logger.ErrorContext(r.Context(), "a page could not be made", "error", err)
+		h.logger.ErrorContext(r.Context(), "a page could not be made", "request", requestID(w), "path", r.URL.Path, "error", err)
 		http.Error(w, "This page could not be made.", http.StatusInternalServerError)
 		return
 	}
@@ -213,6 +213,9 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, body []byte) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
+// requestID is the id that the server around has given the request.
+func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }
+
 // failed answers a request that this server could not fulfil.
 func (h *handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 	var refused *provenance.Refused
@@ -223,7 +226,7 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 		h.problem(w, r, http.StatusNotFound, "There is nothing here", err.Error())
 	case r.Context().Err() != nil: // nobody is there to read it
 	default:
-		h.logger.ErrorContext(r.Context(), "a page could not be made", "path", r.URL.Path, "error", err)
-		h.problem(w, r, http.StatusInternalServerError, "This page could not be made", "The reason is in the server's own log. Try again in a moment.")
+		h.logger.ErrorContext(r.Context(), "a page could not be made", "request", requestID(w), "path", r.URL.Path, "error", err)
+		h.problem(w, r, http.StatusInternalServerError, "This page could not be made", "Try again in a moment. The reason is in the server's own log, under the request's id "+requestID(w)+".")
 	}
 }

@@ -178,6 +178,16 @@ func (s *Store) Size() uint64 { return s.durable.Load().edge.size }
 // The caller must not change it.
 func (s *Store) Published() []byte { return s.published.Load().signed }
 
+// WrittenAt is when the checkpoint's file was written, and the zero time if there
+// is none. A moment after a Publish it may be that of the one before.
+func (s *Store) WrittenAt() time.Time {
+	info, err := os.Stat(filepath.Join(s.dir, CheckpointPath))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
 // Checkpoint gives the published checkpoint, parsed and as it was signed; the
 // latter is nil if there is none. Its signatures were not verified here.
 func (s *Store) Checkpoint() (checkpoint.Checkpoint, []byte) {

@@ -153,6 +153,7 @@ var outcomes = []struct{ method, path, status, like, description string }{
 	{"post", "/v1/events", "429", "", "Too many requests: see `Retry-After`."},
 	{"post", "/v1/events", "503", "", "The log cannot take events now: see `Retry-After`."},
 	{"post", "/v1/events:batch", "413", "", "Too many events, or too many bytes."},
+	{"post", "/v1/events:batch", "503", "", "The log cannot take events now: see `Retry-After`."},
 	{"get", "/v1/event", "404", "", "No such event; with `Retry-After` while one is under way."},
 }
 
@@ -195,8 +196,10 @@ var files = map[string]file{
 		{"name": "id", "in": "query", "required": true, "description": "The identifier.", "schema": object{"type": "string"}},
 		{"name": "format", "in": "query", "description": "`png` (the default) or `svg`.", "schema": object{"type": "string", "enum": []string{"png", "svg"}}},
 	}},
-	"/healthz":      {"Whether the process runs.", "text/plain", "`ok`", nil},
-	"/readyz":       {"Whether the service takes events and publishes checkpoints.", "text/plain", "`ok`; 503 with the reasons otherwise.", nil},
+	"/healthz": {"Whether the process runs.", "text/plain", "`ok`", nil},
+	"/readyz": {"Whether the service takes and publishes events, and has something to read.", "text/plain", "`writes:` and `reads:`, each on a line with the reason why not. 503 with the same lines when one of the two does not go on. As an object with `Accept: application/json`.", []object{
+		{"name": "of", "in": "query", "description": "`reads`: 503 only when there is nothing to read.", "schema": object{"type": "string", "enum": []string{"writes", "reads"}}},
+	}},
 	"/metrics":      {"Metrics for Prometheus.", "text/plain", "Prometheus text format.", nil},
 	"/openapi.json": {"This document.", "application/json", "OpenAPI 3.1.", nil},
 	"/docs":         {"This document as a page.", "text/html", "The API reference.", nil},
