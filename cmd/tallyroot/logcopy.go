@@ -137,6 +137,9 @@ func readMove(c *cli.Context) (*move, error) {
 	if m.from.String() == m.to.String() && m.from.tree == m.to.tree {
 		return nil, usagef("--from and --to are both %s", m.from)
 	}
+	if c.IsSet("tree") && m.from.kind != embeddedPlace && m.to.kind != embeddedPlace {
+		return nil, usagef("--tree names one tree, and both places have some: copy to embedded:FOLDER first, and from there in a second run")
+	}
 	m.last = lastCheckpointFile(c.String("last-checkpoint"), m.dir)
 	m.key, err = logKey(m.dir)
 	return m, err
