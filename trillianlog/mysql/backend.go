@@ -225,6 +225,6 @@ func (b *Backend) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	b.storage.writer.end(true)
+	b.storage.writer.end()
 	return nil
 }

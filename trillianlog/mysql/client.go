@@ -12,7 +12,7 @@ import (
 // maxRangeLeaves bounds the answer of one GetLeavesByRange.
 const maxRangeLeaves = 1024
 
-// client is Trillian's server, with two calls that go a shorter or a safer way.
+// client is Trillian's server, with two calls that go a shorter way.
 type client struct {
 	*logserver.Client
 	b *Backend
@@ -21,34 +21,53 @@ type client struct {
 var _ trillian.TrillianLogClient = (*client)(nil)
 
 // GetLatestSignedLogRoot asks for the root with one statement instead of a
-// transaction, where no proof is wanted too.
+// transaction, or none.
 func (c *client) GetLatestSignedLogRoot(ctx context.Context, r *trillian.GetLatestSignedLogRootRequest, opts ...grpc.CallOption) (*trillian.GetLatestSignedLogRootResponse, error) {
 	if r.FirstTreeSize != 0 || c.Tree != nil && r.LogId != c.Tree.TreeId {
-		return c.Client.GetLatestSignedLogRoot(ctx, r, opts...)
+		return c.Client.GetLatestSignedLogRoot(ctx, r, opts...) // a proof, or an error
 	}
-	if c.Use != nil {
-		done, err := c.Use()
+	return short(c, func() (*trillian.GetLatestSignedLogRootResponse, error) {
+		root, err := c.b.storage.latest(ctx, r.LogId)
+		return &trillian.GetLatestSignedLogRootResponse{SignedLogRoot: root}, err
+	})
+}
+
+// GetLeavesByRange reads with two statements instead of a transaction: leaves that
+// a root covers do not change after it. It gives at most maxRangeLeaves.
+func (c *client) GetLeavesByRange(ctx context.Context, r *trillian.GetLeavesByRangeRequest, opts ...grpc.CallOption) (*trillian.GetLeavesByRangeResponse, error) {
+	if c.Tree == nil || r.LogId != c.Tree.TreeId || r.StartIndex < 0 || r.Count <= 0 {
+		return c.Client.GetLeavesByRange(ctx, r, opts...) // an error
+	}
+	return short(c, func() (*trillian.GetLeavesByRangeResponse, error) {
+		head, err := c.b.storage.head(ctx, r.LogId)
 		if err != nil {
 			return nil, err
 		}
-		defer done()
-	}
-	head, err := c.b.storage.head(ctx, r.LogId)
-	if err != nil {
-		return nil, explain(err)
-	}
-	root, err := head.MarshalBinary()
-	if err != nil {
-		return nil, explain(err)
-	}
-	return &trillian.GetLatestSignedLogRootResponse{SignedLogRoot: &trillian.SignedLogRoot{LogRoot: root}}, nil
+		root, err := head.signed()
+		if err != nil {
+			return nil, err
+		}
+		response := &trillian.GetLeavesByRangeResponse{SignedLogRoot: root}
+		if uint64(r.StartIndex) < head.TreeSize {
+			count := min(uint64(r.Count), head.TreeSize-uint64(r.StartIndex), maxRangeLeaves)
+			response.Leaves, err = c.b.storage.leaves(ctx, r.LogId, uint64(r.StartIndex), count)
+		}
+		return response, err
+	})
 }
 
-// GetLeavesByRange gives at most maxRangeLeaves leaves; Trillian's storage would
-// read any number into memory.
-func (c *client) GetLeavesByRange(ctx context.Context, r *trillian.GetLeavesByRangeRequest, opts ...grpc.CallOption) (*trillian.GetLeavesByRangeResponse, error) {
-	if r.Count > maxRangeLeaves {
-		r = &trillian.GetLeavesByRangeRequest{LogId: r.LogId, StartIndex: r.StartIndex, Count: maxRangeLeaves, ChargeTo: r.ChargeTo}
+// short is what logserver does around a call.
+func short[Resp any](c *client, do func() (Resp, error)) (resp Resp, err error) {
+	if c.Use != nil {
+		done, err := c.Use()
+		if err != nil {
+			return resp, err
+		}
+		defer done()
 	}
-	return c.Client.GetLeavesByRange(ctx, r, opts...)
+	if resp, err = do(); err != nil {
+		var none Resp
+		return none, explain(err)
+	}
+	return resp, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/trillian"
@@ -34,6 +35,31 @@ type integrator struct {
 
 	mu  sync.Mutex
 	end uint64 // after the last index that is known to be stored
+
+	// made is the root that the last write has made, until it is asked for.
+	made atomic.Pointer[madeRoot]
+}
+
+// madeRoot is the newest root for a moment.
+type madeRoot struct {
+	root *trillian.SignedLogRoot
+	at   time.Time
+}
+
+// newsFor is how long what a write has made counts as the database's answer.
+const newsFor = 20 * time.Millisecond
+
+// latest is the newest root. Whoever asks first after a write of this process gets
+// the root that it made, all others what the database says now.
+func (g *integrator) latest(ctx context.Context, tree int64) (*trillian.SignedLogRoot, error) {
+	if made := g.made.Swap(nil); made != nil && time.Since(made.at) < newsFor {
+		return made.root, nil
+	}
+	head, err := g.head(ctx, tree)
+	if err != nil {
+		return nil, err
+	}
+	return head.signed()
 }
 
 // reach notes that the leaves before end may be stored, and gives the highest of
@@ -59,18 +85,25 @@ func (g *integrator) next(ctx context.Context, tree int64) (next uint64, holes [
 
 // AddSequencedLeaves is part of storage.LogStorage.
 func (g *integrator) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree, leaves []*trillian.LogLeaf, at time.Time) ([]*trillian.QueuedLogLeaf, error) {
-	results, together, err := g.add(ctx, tree, leaves, at, func(s *session) error {
-		return g.integrate(ctx, tree, s.storage, leaves)
+	g.made.Store(nil)
+	var made *trillian.SignedLogRoot
+	results, together, err := g.add(ctx, tree, leaves, at, func(s *session) (err error) {
+		made, err = g.integrate(ctx, tree, s.storage, leaves)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	g.reach(after(leaves))
-	if !together {
-		// The leaves are durable, so whatever happens now is no error of this call.
-		if err := g.catchUp(ctx, tree); err != nil {
-			g.retry(err)
+	if together {
+		if made != nil {
+			g.made.Store(&madeRoot{made, time.Now()})
 		}
+		return results, nil
+	}
+	// The leaves are durable, so whatever happens now is no error of this call.
+	if err := g.catchUp(ctx, tree); err != nil {
+		g.retry(err)
 	}
 	return results, nil
 }
@@ -82,12 +115,14 @@ func (g *integrator) catchUp(ctx context.Context, tree *trillian.Tree) error {
 		return err
 	}
 	defer done()
-	return g.integrate(ctx, tree, g.LogStorage, nil)
+	_, err = g.integrate(ctx, tree, g.LogStorage, nil)
+	return err
 }
 
-// integrate takes all stored leaves up to the first gap into the tree. added are
-// adjoining ones that this process has just stored. Who calls it has the turn.
-func (g *integrator) integrate(ctx context.Context, tree *trillian.Tree, in trillianstorage.LogStorage, added []*trillian.LogLeaf) error {
+// integrate takes all stored leaves up to the first gap into the tree, and gives
+// its new root; nil if there were none. added are adjoining ones that this process
+// has just stored. Who calls it has the turn.
+func (g *integrator) integrate(ctx context.Context, tree *trillian.Tree, in trillianstorage.LogStorage, added []*trillian.LogLeaf) (made *trillian.SignedLogRoot, err error) {
 	end := max(g.reach(0), after(added))
 	for {
 		one := &integration{LogStorage: in, added: added}
@@ -96,13 +131,13 @@ func (g *integrator) integrate(ctx context.Context, tree *trillian.Tree, in tril
 		n, err := tlog.IntegrateBatch(ctx, tree, integrateAtOnce, 0, 0, g.clock, one, quota.Noop())
 		switch {
 		case err != nil:
-			return err
+			return nil, err
 		case n == 0:
-			return nil
+			return made, nil
 		}
 		g.integrated()
-		if one.size+uint64(n) >= end {
-			return nil
+		if made = one.made; one.size+uint64(n) >= end {
+			return made, nil
 		}
 	}
 }
@@ -119,7 +154,8 @@ func after(leaves []*trillian.LogLeaf) uint64 {
 type integration struct {
 	trillianstorage.LogStorage
 	added []*trillian.LogLeaf
-	size  uint64 // of the tree before
+	size  uint64                  // of the tree before
+	made  *trillian.SignedLogRoot // of the tree after; nil if it did not change
 }
 
 func (i *integration) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f trillianstorage.LogTXFunc) error {
@@ -145,6 +181,12 @@ func (t integrationTX) DequeueLeaves(ctx context.Context, limit int, cutoff time
 		return added, nil
 	}
 	return t.LogTreeTX.DequeueLeaves(ctx, limit, cutoff)
+}
+
+// StoreSignedLogRoot is part of storage.LogTreeTX.
+func (t integrationTX) StoreSignedLogRoot(ctx context.Context, root *trillian.SignedLogRoot) error {
+	t.of.made = root
+	return t.LogTreeTX.StoreSignedLogRoot(ctx, root)
 }
 
 // Trillian's storage does not tell a root that it could not read from an empty

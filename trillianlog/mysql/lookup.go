@@ -5,9 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/google/trillian"
 	trillianstorage "github.com/google/trillian/storage"
 	"github.com/google/trillian/types"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/tallyroot/tallyroot/trillianlog"
 )
@@ -98,10 +103,47 @@ func (s *storage) settle(ctx context.Context, tree int64) (err error) {
 	return err
 }
 
+// leaves reads adjoining leaves of the tree. If one is missing it gives those
+// before it, and an error if that is none.
+func (s *storage) leaves(ctx context.Context, tree int64, from, count uint64) ([]*trillian.LogLeaf, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT s.SequenceNumber,s.MerkleLeafHash,s.LeafIdentityHash,l.LeafValue,l.ExtraData,l.QueueTimestampNanos,s.IntegrateTimestampNanos"+
+		" FROM SequencedLeafData s JOIN LeafData l ON l.TreeId=s.TreeId AND l.LeafIdentityHash=s.LeafIdentityHash"+
+		" WHERE s.TreeId=? AND s.SequenceNumber>=? AND s.SequenceNumber<? ORDER BY s.SequenceNumber", tree, from, from+count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := make([]*trillian.LogLeaf, 0, count)
+	for rows.Next() {
+		var l trillian.LogLeaf
+		var queued, integrated int64
+		if err := rows.Scan(&l.LeafIndex, &l.MerkleLeafHash, &l.LeafIdentityHash, &l.LeafValue, &l.ExtraData, &queued, &integrated); err != nil {
+			return nil, err
+		}
+		if uint64(l.LeafIndex) != from+uint64(len(all)) {
+			break
+		}
+		l.QueueTimestamp, l.IntegrateTimestamp = timestamppb.New(time.Unix(0, queued)), timestamppb.New(time.Unix(0, integrated))
+		all = append(all, &l)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, status.Errorf(codes.DataLoss, "the database has no leaf %d, which is in the tree: restore it from a backup", from)
+	}
+	return all, nil
+}
+
 // treeHead is the newest root that Trillian has stored.
 type treeHead struct {
 	types.LogRootV1
 	revision int64
+}
+
+func (h treeHead) signed() (*trillian.SignedLogRoot, error) {
+	root, err := h.MarshalBinary()
+	return &trillian.SignedLogRoot{LogRoot: root}, err
 }
 
 // head reads it. Without one the error is Trillian's ErrTreeNeedsInit.

@@ -12,8 +12,8 @@ import (
 	trillianmysql "github.com/google/trillian/storage/mysql"
 )
 
-// sessionLife is how long a session is used. Its connection then goes back to the
-// pool, which sees to it that none grows too old.
+// sessionLife is how long a session is used, so that one to a server that was
+// moved away from does not stay.
 const sessionLife = time.Minute
 
 // session is a connection with Trillian's storage on it. What Trillian does there
@@ -48,7 +48,8 @@ func newSession(ctx context.Context, db *sql.DB) (*session, error) {
 		if s.raw, ok = raw.(connection); !ok {
 			return fmt.Errorf("the driver's %T is not what this program was built for", raw)
 		}
-		return nil
+		// The next statement always begins a transaction, without being told.
+		return s.exec(ctx, "SET autocommit=0")
 	})
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -58,12 +59,15 @@ func newSession(ctx context.Context, db *sql.DB) (*session, error) {
 	return s, nil
 }
 
-// close gives the connection back, or ends it if it may not be used any more.
-func (s *session) close(sound bool) {
+func (s *session) exec(ctx context.Context, statement string) error {
+	_, err := s.raw.ExecContext(ctx, statement, nil)
+	return err
+}
+
+// close ends the connection. What was not committed is then undone.
+func (s *session) close() {
 	_ = s.db.Close()
-	if !sound {
-		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
-	}
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // not for the pool
 	_ = s.conn.Close()
 }
 
@@ -97,61 +101,43 @@ type writer struct {
 // transaction runs f in a transaction of the session. After an error of f nothing
 // is committed; an error of the commit itself leaves that open.
 func (w *writer) transaction(ctx context.Context, f func(*session) error) error {
-	tx, err := w.begin(ctx)
-	if err != nil {
-		return err
-	}
-	s := w.session
-	// Any of the server's errors may have ended the transaction there, so after
-	// the first one nothing more is sent on this connection but the rollback.
-	if err = f(s); err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		// This also shows whether the connection has ended, of which Trillian's
-		// errors keep no more than the text.
-		undone := tx.Rollback()
-		w.end(undone == nil)
-		if undone != nil {
-			err = fmt.Errorf("%w (and to roll back: %w)", err, undone)
-		}
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		w.end(false)
-		return err
-	}
-	return nil
-}
-
-// begin begins a transaction. A connection that was idle may have ended; nothing
-// was done on it yet, so another one is as good.
-func (w *writer) begin(ctx context.Context) (driver.Tx, error) {
 	if w.session != nil && time.Since(w.session.born) > sessionLife {
-		w.end(true)
+		w.end()
 	}
 	for {
 		fresh := w.session == nil
 		if fresh {
 			var err error
 			if w.session, err = newSession(ctx, w.db); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		tx, err := w.session.raw.BeginTx(ctx, driver.TxOptions{})
+		err := f(w.session)
 		if err == nil {
-			return tx, nil
+			if err = w.session.exec(ctx, "COMMIT"); err != nil {
+				w.end()
+			}
+			return err
 		}
-		w.end(false)
+		// Any of the server's errors may have ended the transaction there, so after
+		// the first one nothing more is sent on this connection but the rollback.
+		// That also shows whether the connection has ended, of which Trillian's
+		// errors keep no more than the text.
+		undone := w.session.exec(ctx, "ROLLBACK")
+		if undone == nil {
+			return err
+		}
+		w.end()
 		if fresh || ctx.Err() != nil {
-			return nil, err
+			return fmt.Errorf("%w (and to roll back: %w)", err, undone)
 		}
+		// One that was idle may have ended long ago, and another one is as good.
 	}
 }
 
-func (w *writer) end(sound bool) {
+func (w *writer) end() {
 	if w.session != nil {
-		w.session.close(sound)
+		w.session.close()
 		w.session = nil
 	}
 }
