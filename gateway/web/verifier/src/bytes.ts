@@ -76,13 +76,13 @@ export function cut(s: string, sep: string): [string, string] | undefined {
 	return i < 0 ? undefined : [s.slice(0, i), s.slice(i + sep.length)];
 }
 
-// compareBytes orders texts as their UTF-8 is ordered.
+// compareBytes orders texts as their UTF-8 is ordered: by code points.
 export function compareBytes(a: string, b: string): number {
-	if (a === b) return 0;
-	const x = encode(a);
-	const y = encode(b);
-	for (let i = 0; i < x.length && i < y.length; i++) {
-		if (x[i] !== y[i]) return x[i]! - y[i]!;
+	for (let i = 0; i < a.length && i < b.length; i++) {
+		if (a[i] !== b[i]) return rank(a.charCodeAt(i)) - rank(b.charCodeAt(i));
 	}
-	return x.length - y.length;
+	return a.length - b.length;
 }
+
+// rank puts the halves of surrogate pairs behind all other code units.
+const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800);

@@ -1,0 +1,137 @@
+// The saved form of histories and journeys, as a service answers with them and as
+// they are kept in files: what package history reads in Go, as strictly.
+import { type Bytes, parseU64, unbase64 } from "./bytes.ts";
+import { hash } from "./checkpoint.ts";
+import { parse } from "./jcs.ts";
+import { type MapProof, parseMapProof } from "./map.ts";
+import { Refusal } from "./refusal.ts";
+import { get, isArray, isObject, type Value } from "./value.ts";
+
+export const pageLimit = 1000; // entries in a history
+const maxHistories = 4096; // in a journey
+const maxProof = 64; // hashes
+
+// maxSaved bounds what is read, in bytes: a phone's memory is the limit.
+export const maxSaved = 64 << 20;
+
+export interface SavedEntry {
+	index: bigint;
+	entry: Bytes;
+	proof: Bytes[];
+}
+
+export interface SavedIndex {
+	checkpoint: string;
+	leaf: string;
+	leafProof: Bytes[];
+	mapProof: MapProof;
+}
+
+export interface SavedHistory {
+	id: string;
+	kind: string;
+	index: SavedIndex | undefined; // without it, nothing shows that the positions are all there are
+	logCheckpoint: string;
+	positions: bigint[];
+	entries: SavedEntry[];
+	participants: SavedHistory[];
+}
+
+export interface SavedJourney {
+	histories: SavedHistory[];
+	notFollowed: string[];
+}
+
+const bad = (path: string, want: string) => new Refusal("malformed", `${path || "the file"} is not ${want}`);
+
+function parseSaved(saved: Bytes): Value {
+	if (saved.length > maxSaved) throw bad("", `of at most ${maxSaved} bytes`);
+	try {
+		return parse(saved);
+	} catch {
+		throw bad("", "JSON as RFC 7493 has it");
+	}
+}
+
+const historyMembers = ["id", "kind", "logCheckpoint", "positions", "entries"];
+const indexMembers = ["indexCheckpoint", "indexLeaf", "indexProof", "mapProof"];
+
+export const decodeHistory = (saved: Bytes): SavedHistory => history("", parseSaved(saved), true);
+
+export function decodeJourney(saved: Bytes): SavedJourney {
+	const v = object("", parseSaved(saved), ["histories", "notFollowed"]);
+	const histories = list("histories", v("histories"));
+	if (histories.length > maxHistories) throw bad("histories", `a list of at most ${maxHistories}`);
+	return {
+		histories: histories.map((item, i) => history(`histories[${i}]`, item, false)),
+		notFollowed: list("notFollowed", v("notFollowed")).map((item, i) => text(`notFollowed[${i}]`, item)),
+	};
+}
+
+// object gives the members of an object that has exactly those names.
+function object(path: string, v: Value, names: string[]): (name: string) => Value {
+	if (!isObject(v) || v.size !== names.length || !names.every((name) => v.has(name))) throw bad(path, `an object of the members ${names.join(", ")}`);
+	return (name) => v.get(name)!;
+}
+
+function history(path: string, v: Value, whole: boolean): SavedHistory {
+	const indexed = get(v, "indexCheckpoint") !== undefined;
+	const member = object(path, v, [...historyMembers, ...(indexed ? indexMembers : []), ...(whole ? ["participants"] : [])]);
+	const at = (name: string) => [join(path, name), member(name)] as const;
+	const map = <T>(name: string, f: (path: string, item: Value) => T): T[] => list(...at(name)).map((item, i) => f(`${join(path, name)}[${i}]`, item));
+	return {
+		id: text(...at("id")),
+		kind: text(...at("kind")),
+		logCheckpoint: text(...at("logCheckpoint")),
+		index: indexed
+			? {
+					checkpoint: text(...at("indexCheckpoint")),
+					leaf: text(...at("indexLeaf")),
+					leafProof: hashes(...at("indexProof")),
+					mapProof: parseMapProof(member("mapProof")),
+				}
+			: undefined,
+		positions: map("positions", number),
+		entries: map("entries", entry),
+		participants: whole ? map("participants", (p, item) => history(p, item, false)) : [],
+	};
+}
+
+function entry(path: string, v: Value): SavedEntry {
+	const member = object(path, v, ["index", "entry", "proof"]);
+	return { index: number(join(path, "index"), member("index")), entry: bytes(join(path, "entry"), member("entry")), proof: hashes(join(path, "proof"), member("proof")) };
+}
+
+const join = (path: string, name: string): string => (path ? `${path}.${name}` : name);
+
+function text(path: string, v: Value): string {
+	if (typeof v !== "string") throw bad(path, "a text");
+	return v;
+}
+
+function list(path: string, v: Value): readonly Value[] {
+	if (!isArray(v)) throw bad(path, "a list");
+	return v;
+}
+
+function number(path: string, v: Value): bigint {
+	const n = typeof v === "string" ? parseU64(v) : undefined;
+	if (n === undefined) throw bad(path, "a whole number below 2^64 as a text");
+	return n;
+}
+
+function bytes(path: string, v: Value): Bytes {
+	const b = unbase64(text(path, v));
+	if (!b) throw bad(path, "canonical base64");
+	return b;
+}
+
+function hashes(path: string, v: Value): Bytes[] {
+	const items = list(path, v);
+	if (items.length > maxProof) throw bad(path, `a list of at most ${maxProof} hashes`);
+	return items.map((item) => {
+		const b = typeof item === "string" ? hash(item) : undefined;
+		if (!b) throw bad(path, "a list of hashes in base64");
+		return b;
+	});
+}
