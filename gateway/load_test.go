@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 
@@ -65,59 +63,6 @@ func TestGrow(t *testing.T) {
 	l.held.Add(-first)
 	if !l.grow(&second, 200) || l.held.Load() != 200 {
 		t.Errorf("what is alone is refused: %d", l.held.Load())
-	}
-}
-
-func TestLimitListener(t *testing.T) {
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := newLimitListener(inner, 1)
-	accepted := make(chan net.Conn, 2)
-	ended := make(chan error, 1)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				ended <- err
-				return
-			}
-			accepted <- c
-		}
-	}()
-	dial := func() net.Conn {
-		c, err := net.Dial("tcp", inner.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	a, b := dial(), dial()
-	defer a.Close()
-	defer b.Close()
-	first := <-accepted
-	select {
-	case <-accepted:
-		t.Fatal("a second connection is taken beside the first")
-	default:
-	}
-	if len(l.free) != 1 {
-		t.Errorf("%d connections are counted", len(l.free))
-	}
-	first.Close()
-	first.Close() // counts once
-	second := <-accepted
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	if err := <-ended; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("Accept after Close: %v", err)
-	}
-	second.Close()
-	if len(l.free) != 0 {
-		t.Errorf("%d connections are counted after all closed", len(l.free))
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/tallyroot/tallyroot/internal/netlimit"
 	v1 "github.com/tallyroot/tallyroot/proto/tallyroot/v1"
 	"github.com/tallyroot/tallyroot/provenance"
 )
@@ -217,7 +218,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		s.grpc.Stop()
 		stopped <- err
 	})
-	listener = newLimitListener(listener, s.limits.Connections)
+	listener = netlimit.Listener(listener, s.limits.Connections)
 	var err error
 	if s.tls != nil {
 		err = server.ServeTLS(listener, "", "")

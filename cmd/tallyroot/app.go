@@ -24,6 +24,7 @@ func newApp() *cli.App {
 			serveCommand(),
 			demoCommand(),
 			recoverCommand(),
+			witnessCommand(),
 			schemaCommand(),
 			logCommand(),
 			configCommand(),

@@ -22,12 +22,23 @@ func variableOf(flag string) string {
 	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// fromEnvironment lets a variable say what each of the flags says.
-func fromEnvironment(flags ...cli.Flag) []cli.Flag {
+// flagOf is the other way round.
+func flagOf(variable string) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, variablePrefix), "_", "-"))
+}
+
+// fromEnvironment lets a variable say what each of serve's flags says.
+func fromEnvironment(flags ...cli.Flag) []cli.Flag { return withVariables(variablePrefix, flags...) }
+
+// withVariables is that for another command, whose variables begin with a prefix of
+// their own.
+func withVariables(prefix string, flags ...cli.Flag) []cli.Flag {
 	for _, f := range flags {
-		variables := []string{variableOf(f.Names()[0])}
+		variables := []string{prefix + strings.TrimPrefix(variableOf(f.Names()[0]), variablePrefix)}
 		switch f := f.(type) {
 		case *cli.StringFlag:
+			f.EnvVars = variables
+		case *cli.StringSliceFlag:
 			f.EnvVars = variables
 		case *cli.BoolFlag:
 			f.EnvVars = variables
@@ -62,7 +73,7 @@ func ignoreEmptyVariables() {
 // probably mistyped. Each comes with the one that was probably meant.
 func unknownVariables(app *cli.App) map[string]string {
 	known := map[string]bool{passwordVariable: true, "TALLYROOT_TOKEN": true}
-	var flags []cli.Flag
+	var names []cli.Flag // the variables, written as flags, for SuggestFlag
 	var walk func([]*cli.Command)
 	walk = func(commands []*cli.Command) {
 		for _, c := range commands {
@@ -73,7 +84,7 @@ func unknownVariables(app *cli.App) map[string]string {
 				}
 				for _, name := range d.GetEnvVars() {
 					if !known[name] {
-						flags = append(flags, f)
+						names = append(names, &cli.BoolFlag{Name: flagOf(name)})
 					}
 					known[name] = true
 				}
@@ -85,9 +96,8 @@ func unknownVariables(app *cli.App) map[string]string {
 	unknown := map[string]string{}
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		if rest, ours := strings.CutPrefix(name, variablePrefix); ours && !known[name] {
-			flag := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))
-			unknown[name] = variableOf(strings.TrimLeft(cli.SuggestFlag(flags, flag, true), "-"))
+		if strings.HasPrefix(name, variablePrefix) && !known[name] {
+			unknown[name] = variableOf(strings.TrimLeft(cli.SuggestFlag(names, flagOf(name), true), "-"))
 		}
 	}
 	return unknown

@@ -1,11 +1,11 @@
 // Command tallyroot serves a provenance log, writes to it and checks it.
 //
-// One binary does everything: `serve` and `demo` run the service; `recover`,
-// `schema`, `log`, `config` and `health` are for whoever operates one; `participant`,
-// `token`, `product`, `place`, `event`, `history` and `qr` ask a running one over
-// its REST interface; `verify`, `id` and `event hash` need no service and no
-// network. What `verify` says rests on the files that it is given and on nothing
-// that a server answers.
+// One binary does everything: `serve` and `demo` run the service, `witness` one
+// that cosigns logs; `recover`, `schema`, `log`, `config` and `health` are for
+// whoever operates one; `participant`, `token`, `product`, `place`, `event`,
+// `history` and `qr` ask a running one over its REST interface; `verify`, `id` and
+// `event hash` need no service and no network. What `verify` says rests on the files
+// that it is given and on nothing that a server answers.
 //
 // A command ends with 0 when it did what it was asked, with 1 when something
 // failed, was refused or did not verify, and with 2 when it was called wrongly.

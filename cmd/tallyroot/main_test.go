@@ -40,7 +40,7 @@ func scriptParams() testscript.Params {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			for _, name := range append(serveVariables, "TALLYROOT_SERVER", "TALLYROOT_TOKEN") {
+			for _, name := range append(append(serveVariables, witnessVariables...), "TALLYROOT_SERVER", "TALLYROOT_TOKEN") {
 				env.Setenv(name, "")
 			}
 			// The race detector waits a second at the end of each process.
@@ -56,6 +56,11 @@ func scriptParams() testscript.Params {
 			"flip":        flipByte,
 			"events":      writeEvents,
 			"debug-url":   findDebugURL,
+			"witness":     startWitness,
+			"hangup":      hangUp,
+			"policy":      writePolicy,
+			"lines":       writeLines,
+			"await":       await,
 		},
 	}
 }
@@ -79,11 +84,21 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	name := args[0]
 	flags := append([]string{"serve", "--data", ts.MkAbs(name), "--listen", "127.0.0.1:0",
 		"--origin", name + ".example/log", "--policy", "none"}, args[1:]...)
+	url, ok := strings.CutPrefix(startProcess(ts, name, flags, serveVariables), "listening on ")
+	if !ok {
+		ts.Fatalf("the server does not say where it listens; on standard error: %s", ts.ReadFile(name+".log"))
+	}
+	ts.Setenv(name, url)
+}
+
+// startProcess runs tallyroot with the flags and with those variables of the script,
+// and gives the first line that it prints. `end NAME` ends it.
+func startProcess(ts *testscript.TestScript, name string, flags, variables []string) (line string) {
 	cmd := exec.Command("tallyroot", flags...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = os.Environ()
-	for _, name := range serveVariables {
-		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	for _, variable := range variables {
+		cmd.Env = append(cmd.Env, variable+"="+ts.Getenv(variable))
 	}
 	logs, err := os.OpenFile(ts.MkAbs(name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	ts.Check(err)
@@ -100,24 +115,19 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		logs.Close()
 	})
-	line := make(chan string, 1)
+	first := make(chan string, 1)
 	go func() {
 		s := bufio.NewScanner(stdout)
 		s.Scan()
-		line <- s.Text()
+		first <- s.Text()
 		_, _ = io.Copy(io.Discard, stdout)
 	}()
 	select {
-	case text := <-line:
-		url, ok := strings.CutPrefix(text, "listening on ")
-		if !ok {
-			said, _ := os.ReadFile(logs.Name())
-			ts.Fatalf("the server said %q instead of where it listens; on standard error: %s", text, said)
-		}
-		ts.Setenv(name, url)
+	case line = <-first:
 	case <-time.After(patience):
-		ts.Fatalf("the server did not listen within %v", patience)
+		ts.Fatalf("%s printed nothing within %v", name, patience)
 	}
+	return line
 }
 
 // endServer is `end NAME [TERM|KILL]`: it ends a server. After TERM the exit

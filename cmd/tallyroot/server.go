@@ -82,15 +82,19 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 	return s, err
 }
 
-// URL is where the server listens. A wildcard address is shown as this machine.
-func (s *server) URL() string {
-	address := s.listener.Addr().(*net.TCPAddr)
+// URL is where the server listens.
+func (s *server) URL() string { return listenedURL(s.listener, s.tls) }
+
+// listenedURL is where a listener takes connections. A wildcard address is shown as
+// this machine.
+func listenedURL(l net.Listener, tls bool) string {
+	address := l.Addr().(*net.TCPAddr)
 	host := address.IP.String()
 	if address.IP.IsUnspecified() {
 		host = "localhost"
 	}
 	scheme := "http"
-	if s.tls {
+	if tls {
 		scheme = "https"
 	}
 	return scheme + "://" + net.JoinHostPort(host, fmt.Sprint(address.Port))
