@@ -34,7 +34,7 @@ export function canonical(id: string): string | null {
 export function namesOf(id: string): [string, ...string[]] {
 	if (isWeb(id) && /^[!-~]+$/.test(id)) {
 		const link = new Link(id);
-		if (link.path) return link.names() as [string, ...string[]];
+		if (link.path) return link.names();
 	}
 	return [canonical(id) ?? id];
 }

@@ -132,9 +132,9 @@ export class Link {
 	}
 
 	// names gives what a Digital Link identifies, most specific first.
-	names(): string[] {
+	names(): [string, ...string[]] {
 		const [key, ...qualifiers] = this.path!;
-		const found = ["21", "10"].flatMap((ai) => qualifiers.filter((q) => q[0] === ai)).map((q) => write([key!, q]));
-		return found.length > 0 ? found : [write(this.path!)];
+		const [first, ...others] = ["21", "10"].flatMap((ai) => qualifiers.filter((q) => q[0] === ai)).map((q) => write([key!, q]));
+		return first === undefined ? [write(this.path!)] : [first, ...others];
 	}
 }
