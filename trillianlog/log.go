@@ -52,6 +52,9 @@ type Options struct {
 
 	// Witness is nil if the policy's quorum is none.
 	Witness WitnessFunc
+	// CosignEvery is after how long a log that does not grow has its checkpoint
+	// cosigned again; 0: DefaultCosignEvery.
+	CosignEvery time.Duration
 	// Projection may be nil.
 	Projection Projection
 	// Void makes the leaf that fills an index that would stay empty. If it is
@@ -136,7 +139,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	l.publisher = &publisher{
 		backend: l.backend, tiles: o.Tiles, last: o.Last, projection: o.Projection,
-		origin: o.Origin, signer: o.Signer, policy: o.Policy, witness: o.Witness, logger: o.Logger,
+		origin: o.Origin, signer: o.Signer, policy: o.Policy, witness: o.Witness, cosign: o.CosignEvery, logger: o.Logger,
 		stored: &l.sequencer.stored, release: l.sequencer.release, hooks: o.Hooks, fault: o.fault,
 		outage: l.sequencer.outage.Load, slow: o.IntegrationTimeout,
 		wake: wake, onReached: func() { signal(l.sequencer.wake) },
@@ -162,6 +165,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CallTimeout <= 0 {
 		o.CallTimeout = DefaultCallTimeout
+	}
+	if o.CosignEvery <= 0 {
+		o.CosignEvery = DefaultCosignEvery
 	}
 	if o.IntegrationTimeout <= 0 {
 		o.IntegrationTimeout = DefaultIntegrationTimeout
@@ -262,6 +268,15 @@ func (l *Log) Published() (checkpoint.Checkpoint, []byte) {
 	return pub.checkpoint, pub.signed
 }
 
+// Verdict is what the log's policy says of a signed checkpoint: who witnessed it, and
+// when. For the published one it costs nothing.
+func (l *Log) Verdict(signed []byte) (policy.Verdict, error) {
+	if pub := l.publisher.published.Load(); pub != nil && bytes.Equal(signed, pub.signed) {
+		return pub.verdict, pub.unmet
+	}
+	return l.options.Policy.Check(signed)
+}
+
 // Receipt proves with the published checkpoint that the leaf stands at the index
 // (c2sp.org/tlog-proof). It is checked with the reader's own code before it is
 // returned. Errors: ErrNotPublished.
@@ -292,8 +307,8 @@ func (l *Log) covering(index uint64) (*publication, error) {
 	switch {
 	case pub == nil || index >= pub.checkpoint.Size:
 		return nil, fmt.Errorf("receipt for leaf %d: %w", index, ErrNotPublished)
-	case pub.verdict != nil:
-		return nil, fmt.Errorf("receipt for leaf %d: the published checkpoint does not meet the policy: %w", index, pub.verdict)
+	case pub.unmet != nil:
+		return nil, fmt.Errorf("receipt for leaf %d: the published checkpoint does not meet the policy: %w", index, pub.unmet)
 	}
 	return pub, nil
 }
@@ -351,7 +366,7 @@ type Status struct {
 func (l *Log) Status() Status {
 	var st Status
 	if pub := l.publisher.published.Load(); pub != nil {
-		st.Published, st.PublishedAt, st.Readable = pub.checkpoint.Size, pub.at, pub.verdict
+		st.Published, st.PublishedAt, st.Readable = pub.checkpoint.Size, pub.at, pub.unmet
 	} else {
 		st.Readable = errors.New("no checkpoint is published yet")
 	}
@@ -371,7 +386,7 @@ func (l *Log) Status() Status {
 	switch {
 	case st.Err != nil:
 		st.Publishing = st.Err
-	case st.Publishing == nil && st.Published < st.Stored && errors.Is(st.Writable, ErrUnavailable):
+	case errors.Is(st.Writable, ErrUnavailable) && (st.Publishing != nil || st.Published < st.Stored):
 		st.Publishing = st.Writable
 	}
 	if st.Writable == nil && l.options.Reserve != nil {

@@ -61,7 +61,8 @@ type publisher struct {
 	origin     string
 	signer     note.Signer
 	policy     *policy.Policy
-	witness    WitnessFunc // may be nil
+	witness    WitnessFunc   // may be nil
+	cosign     time.Duration // Options.CosignEvery
 	logger     *slog.Logger
 	stored     *atomic.Uint64    // how many leaves are known to be durable
 	release    func(size uint64) // answers who waits
@@ -85,13 +86,16 @@ type publisher struct {
 	waiting time.Time     // since when leaves are stored and the tree does not grow
 	tree    *compactRange // over all leaves that were read and written as tiles
 	bound   boundCheckpoint
+	renewAt time.Time // when the published checkpoint is to be cosigned again
+	stale   bool      // that was tried, in vain so far
 }
 
 // publication is a published checkpoint.
 type publication struct {
 	checkpoint checkpoint.Checkpoint
 	signed     []byte
-	verdict    error // the policy's; nil if it is met
+	verdict    policy.Verdict
+	unmet      error // nil if it meets the policy
 	at         time.Time
 }
 
@@ -107,9 +111,10 @@ type boundCheckpoint struct {
 func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) error {
 	var pause backoff
 	for {
-		if o := p.outage(); o != nil {
+		if o := p.outage(); o != nil && !p.due() {
 			select {
 			case <-o.over:
+			case <-p.renewal():
 			case <-patience.Done():
 				return patience.Err()
 			}
@@ -122,6 +127,8 @@ func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) er
 			return stopped
 		case errors.Is(err, errCrash):
 			return err
+		case err != nil && p.outage() != nil:
+			continue // that says more
 		case err != nil:
 			p.failed(err)
 			if pause.wait(patience) != nil {
@@ -172,6 +179,8 @@ func (p *publisher) idle(ctx context.Context, drain <-chan struct{}, known uint6
 	select {
 	case <-p.wake:
 		return true
+	case <-p.renewal():
+		return true
 	case <-drain:
 		return p.stored.Load() > p.tree.End()
 	case <-ctx.Done():
@@ -187,7 +196,7 @@ func (p *publisher) note(known uint64) {
 			known-p.tree.End(), waited.Round(time.Second)))
 		return
 	}
-	if p.trouble.Load() == nil {
+	if p.trouble.Load() == nil || p.stale {
 		return
 	}
 	p.trouble.Store(nil)
@@ -211,6 +220,9 @@ func (p *publisher) reach(size uint64) {
 
 // step publishes one more checkpoint, if there is one to publish.
 func (p *publisher) step(ctx, patience context.Context) (more bool, err error) {
+	if p.due() {
+		return true, p.renew(ctx, patience)
+	}
 	start := time.Now()
 	latest, err := p.backend.root(ctx)
 	if err != nil {
@@ -240,11 +252,11 @@ func (p *publisher) step(ctx, patience context.Context) (more bool, err error) {
 		return false, err
 	}
 	next := checkpoint.Checkpoint{Origin: p.origin, Size: p.tree.End(), Root: now}
-	signed, err := p.save(ctx, patience, next, c)
-	if err != nil || signed == nil {
+	pub, err := p.save(ctx, patience, next, c)
+	if err != nil || pub == nil {
 		return err == nil, err
 	}
-	if err := p.publish(patience, next, signed); err != nil {
+	if err := p.publish(patience, pub); err != nil {
 		return false, err
 	}
 	if p.hooks.OnPublish != nil {
@@ -259,18 +271,18 @@ func (p *publisher) upToDate() bool {
 	if pub == nil {
 		return p.tree.End() == 0
 	}
-	return pub.checkpoint.Size == p.tree.End() && pub.verdict == nil
+	return pub.checkpoint.Size == p.tree.End() && pub.unmet == nil
 }
 
 // save does steps 2 to 4 for the checkpoint. It gives nil if the checkpoint is
 // smaller than what the log is bound to: such a one is never signed.
-func (p *publisher) save(ctx, patience context.Context, next checkpoint.Checkpoint, c chunk) ([]byte, error) {
+func (p *publisher) save(ctx, patience context.Context, next checkpoint.Checkpoint, c chunk) (*publication, error) {
 	var projected sync.WaitGroup
 	var projectionErr error
 	projected.Go(func() {
 		projectionErr = p.insist(patience, "apply leaves to the projections", func() error { return p.apply(ctx, c.first, c.values) })
 	})
-	signed, signErr := p.bindAndSign(ctx, patience, next)
+	pub, signErr := p.bindAndSign(ctx, patience, next)
 	var tilesErr error
 	var stopped *StopError
 	if !errors.As(signErr, &stopped) && !errors.Is(signErr, errCrash) {
@@ -282,17 +294,17 @@ func (p *publisher) save(ctx, patience context.Context, next checkpoint.Checkpoi
 	if err := errors.Join(tilesErr, projectionErr); err != nil {
 		return nil, err
 	}
-	return signed, signErr
+	return pub, signErr
 }
 
-func (p *publisher) bindAndSign(ctx, patience context.Context, next checkpoint.Checkpoint) ([]byte, error) {
+func (p *publisher) bindAndSign(ctx, patience context.Context, next checkpoint.Checkpoint) (*publication, error) {
 	if next.Size < p.bound.Size {
 		return nil, nil
 	}
 	if err := p.bind(ctx, patience, next); err != nil {
 		return nil, err
 	}
-	return p.sign(ctx, next)
+	return p.sign(ctx, patience, next)
 }
 
 func (p *publisher) extend(c chunk) error {
@@ -361,7 +373,7 @@ func swap(ctx context.Context, last LastCheckpoint, old, new []byte) error {
 
 // sign gives the checkpoint with the log's signature and what cosignatures the
 // policy asks for.
-func (p *publisher) sign(ctx context.Context, next checkpoint.Checkpoint) ([]byte, error) {
+func (p *publisher) sign(ctx, patience context.Context, next checkpoint.Checkpoint) (*publication, error) {
 	signed, err := checkpoint.Sign(next, p.signer)
 	if err != nil {
 		return nil, err
@@ -370,21 +382,16 @@ func (p *publisher) sign(ctx context.Context, next checkpoint.Checkpoint) ([]byt
 		return nil, err
 	}
 	if p.witness != nil {
-		p.reach(math.MaxUint64) // witnesses may take long: leaves become durable meanwhile
-		prove := func(from uint64) ([][]byte, error) { return p.backend.consistencyProof(ctx, from, next.Size) }
-		signed, err = p.witness(ctx, signed, prove)
-		switch {
-		case errors.Is(err, ErrWitnessAhead):
-			return nil, stop(WitnessAhead, "%v; find out who else signs for this log before anything else", err)
-		case err != nil:
-			return nil, fmt.Errorf("cosign the checkpoint of size %d: %w", next.Size, err)
+		if signed, err = p.askWitnesses(ctx, patience, next.Size, signed); err != nil {
+			return nil, err
 		}
 	}
 	// The same code that readers use, before anything leaves.
-	if _, err := p.policy.Check(signed); err != nil {
+	verdict, err := p.policy.Check(signed)
+	if err != nil {
 		return nil, fmt.Errorf("the checkpoint of size %d does not meet the policy: %w", next.Size, err)
 	}
-	return signed, p.crash("cosigned")
+	return &publication{checkpoint: next, signed: signed, verdict: verdict}, p.crash("cosigned")
 }
 
 // checkKey fails if the policy would refuse whatever the log signs.
@@ -400,19 +407,30 @@ func (p *publisher) checkKey() error {
 }
 
 // publish does steps 5 and 6.
-func (p *publisher) publish(patience context.Context, next checkpoint.Checkpoint, signed []byte) error {
+func (p *publisher) publish(patience context.Context, pub *publication) error {
 	if err := p.crash("before publish"); err != nil {
 		return err
 	}
-	if err := p.insist(patience, "publish the checkpoint", func() error { return p.tiles.Publish(signed) }); err != nil {
+	if err := p.insist(patience, "publish the checkpoint", func() error { return p.put(pub.signed) }); err != nil {
 		return err
 	}
 	if err := p.crash("published"); err != nil {
 		return err
 	}
-	p.published.Store(&publication{checkpoint: next, signed: signed, at: time.Now()})
-	p.release(next.Size)
+	pub.at = time.Now()
+	p.published.Store(pub)
+	p.renewAt, p.stale = pub.at.Add(p.cosign), false
+	p.release(pub.checkpoint.Size)
 	return nil
+}
+
+// put publishes a checkpoint in the files. Cosignatures are durable at once: where
+// witnesses are away after a crash, nobody else could give them again.
+func (p *publisher) put(signed []byte) error {
+	if err := p.tiles.Publish(signed); err != nil || p.witness == nil {
+		return err
+	}
+	return p.tiles.Settle()
 }
 
 // insist tries again and again, because nothing can go on without it, until it

@@ -2,9 +2,12 @@ package projection_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
@@ -134,4 +137,73 @@ func TestApplyOneByOne(t *testing.T) {
 		}
 	}
 	check(t, p, 12)
+}
+
+func TestFirst(t *testing.T) {
+	p := open(t, t.TempDir())
+	defer p.Close()
+	all := leaves(t, 6) // urn:event:0 stands at 2 and 3
+	if err := p.Apply(t.Context(), 0, all); err != nil {
+		t.Fatal(err)
+	}
+	identity := func(i int) [32]byte {
+		e, err := entry.Parse(all[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := entry.Identity(e.Participants[0], e.JSON)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	for i, want := range map[int]uint64{0: 0, 1: 1, 2: 2, 3: 2, 5: 4} {
+		if got, found, err := p.First(identity(i), 8); err != nil || !found || got != want {
+			t.Errorf("the identity of leaf %d is found at %d, %v, %v; want %d", i, got, found, err, want)
+		}
+	}
+	if _, found, err := p.First(identity(4), 4); err != nil || found {
+		t.Errorf("beyond the size: %v, %v", found, err)
+	}
+}
+
+// A folder in an older format is made again from the beginning.
+func TestOlderFormat(t *testing.T) {
+	dir := t.TempDir()
+	p := open(t, dir)
+	all := leaves(t, 30)
+	if err := p.Apply(t.Context(), 0, all); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"", "1", "3"} {
+		db, err := pebble.Open(dir, &pebble.Options{Logger: quiet{}, FormatMajorVersion: pebble.FormatNewest})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if format == "" {
+			err = db.Delete([]byte("f"), pebble.Sync)
+		} else {
+			err = db.Set([]byte("f"), []byte(format), pebble.Sync)
+		}
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		p = open(t, dir)
+		if _, ok := p.State().Latest().Participant("farm"); p.Next() != 0 || ok {
+			t.Fatalf("format %q: next is %d", format, p.Next())
+		}
+		if got, err := p.Positions(thing(0), 1<<62); err != nil || len(got) != 0 {
+			t.Errorf("format %q: %v, %v", format, got, err)
+		}
+		if err := p.Apply(t.Context(), 0, all); err != nil {
+			t.Fatal(err)
+		}
+		check(t, p, 30)
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

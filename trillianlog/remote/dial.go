@@ -25,7 +25,7 @@ const (
 	// firstReconnect is the pause after the first attempt that failed; it grows
 	// up to lastReconnect.
 	firstReconnect = 100 * time.Millisecond
-	lastReconnect  = 2 * time.Second
+	lastReconnect  = 500 * time.Millisecond
 	// keepaliveTime is longer than the five minutes below which a gRPC server
 	// that says nothing else takes pings for an attack.
 	keepaliveTime = 6 * time.Minute
