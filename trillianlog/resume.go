@@ -111,14 +111,15 @@ func (l *Log) loadPublished() (checkpoint.Checkpoint, error) {
 	if published.Origin != l.options.Origin {
 		return published, fmt.Errorf("the published checkpoint is of the log %q", published.Origin)
 	}
-	_, verdict := l.options.Policy.Check(signed)
+	verdict, unmet := l.options.Policy.Check(signed)
 	switch {
-	case errors.Is(verdict, policy.ErrQuorum): // the policy asks for more than it did
-		l.logger.Warn("the published checkpoint does not meet the policy; it is cosigned again", "error", verdict)
-	case verdict != nil:
-		return published, fmt.Errorf("the published checkpoint is not this log's: %w", verdict)
+	case errors.Is(unmet, policy.ErrQuorum): // the policy asks for more than it did
+		l.logger.Warn("the published checkpoint does not meet the policy; it is cosigned again", "error", unmet)
+	case unmet != nil:
+		return published, fmt.Errorf("the published checkpoint is not this log's: %w", unmet)
 	}
-	l.publisher.published.Store(&publication{checkpoint: published, signed: signed, verdict: verdict, at: l.options.Tiles.WrittenAt()})
+	l.publisher.published.Store(&publication{checkpoint: published, signed: signed, verdict: verdict, unmet: unmet, at: l.options.Tiles.WrittenAt()})
+	l.publisher.renewAt = verdict.Time.Add(l.options.CosignEvery)
 	return published, nil
 }
 

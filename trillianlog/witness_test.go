@@ -81,11 +81,14 @@ func (w *witness) cosign(_ context.Context, signed []byte, prove func(uint64) ([
 	if err != nil {
 		return nil, err
 	}
-	hashes, err := prove(w.seen.Size)
-	if err != nil {
-		return nil, err
-	}
-	if w.seen.Size > 0 {
+	switch {
+	case w.seen.Size == c.Size && w.seen.Root != c.Root, w.seen.Size > c.Size:
+		return nil, fmt.Errorf("size %d does not continue %d", c.Size, w.seen.Size)
+	case w.seen.Size > 0 && w.seen.Size < c.Size:
+		hashes, err := prove(w.seen.Size)
+		if err != nil {
+			return nil, err
+		}
 		if err := proof.VerifyConsistency(rfc6962.DefaultHasher, w.seen.Size, c.Size, hashes, w.seen.Root[:], c.Root[:]); err != nil {
 			return nil, err
 		}
