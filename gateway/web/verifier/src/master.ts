@@ -5,7 +5,7 @@ import { Form, maxDescription, maxLink, wrong } from "./form.ts";
 import { checkGrant } from "./grant.ts";
 import { canonical, namesOf } from "./gs1/identifier.ts";
 import { Refusal } from "./refusal.ts";
-import { checkNumber, type Effect, type State } from "./state.ts";
+import { checkNumber, type Effect, effectOf, type State } from "./state.ts";
 import { type JSONObject } from "./value.ts";
 
 // The newest statement of a type that holds.
@@ -27,7 +27,7 @@ export class Master {
 	// apply takes the next entry under the identifier's key of kind master whose
 	// signature holds at its position.
 	apply(index: bigint, e: Entry, state: State): Effect {
-		try {
+		return effectOf(() => {
 			const type = typeOf(e.json);
 			const isProduct = type === "tallyroot:Product";
 			const { identifier, number } = isProduct ? parseProduct(e.json) : parsePlace(e.json);
@@ -39,11 +39,7 @@ export class Master {
 			checkNumber(number, (this.numbers.get(series) ?? 0) + 1);
 			this.numbers.set(series, number);
 			this[isProduct ? "product" : "place"] = { index, participant };
-		} catch (problem) {
-			if (problem instanceof Refusal) return { applied: false, reason: problem.reason, recovery: false };
-			throw problem;
-		}
-		return { applied: true, reason: "applied", recovery: false };
+		});
 	}
 }
 

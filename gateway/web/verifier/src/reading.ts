@@ -160,15 +160,16 @@ export class Reading {
 		return problems;
 	}
 
-	// verdict says what a history comes to whose entries were judged.
+	// verdict says what a history comes to whose entries were judged. A statement that
+	// has effect is no duplicate: one of the same number before it had none.
 	verdict(h: SavedHistory, key: Key, entries: Judged[]): HistoryVerdict {
 		relate(entries);
 		const fromFirst = entries.length === 0 || entries[0]!.index === h.positions[0];
 		const master = key.kind === Kind.master && fromFirst ? new Master(key.id) : undefined;
 		for (const j of entries) {
-			const effect = this.effects.get(j.index);
+			const effect = master && j.problem === undefined ? master.apply(j.index, j.entry, this.state) : this.effects.get(j.index);
 			if (effect) j.effect = effect;
-			if (master && j.problem === undefined && j.duplicateOf === undefined) j.effect = master.apply(j.index, j.entry, this.state);
+			if (effect?.applied) delete j.duplicateOf;
 		}
 		return { key, positions: h.positions, entries, master };
 	}

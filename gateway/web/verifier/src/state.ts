@@ -21,6 +21,17 @@ export interface Info extends Statement {
 	index: bigint; // of the statement
 }
 
+// effectOf gives the effect of a change, which refuses to do what it may not.
+export function effectOf(change: () => void, recovery = false): Effect {
+	try {
+		change();
+	} catch (problem) {
+		if (problem instanceof Refusal) return { applied: false, reason: problem.reason, recovery: false };
+		throw problem;
+	}
+	return { applied: true, reason: "applied", recovery };
+}
+
 // Holds answers whether a signature holds, by ZIP-215.
 export type Holds = (q: Question) => boolean;
 
@@ -42,14 +53,7 @@ export class State {
 	// apply takes the next statement about the operator or a participant; the
 	// positions must rise.
 	apply(index: bigint, e: Entry): Effect {
-		const recovery = get(e.json, "recovery") === true;
-		try {
-			this.change(index, e);
-		} catch (problem) {
-			if (problem instanceof Refusal) return { applied: false, reason: problem.reason, recovery };
-			throw problem;
-		}
-		return { applied: true, reason: "applied", recovery };
+		return effectOf(() => this.change(index, e), get(e.json, "recovery") === true);
 	}
 
 	private change(index: bigint, e: Entry): void {
