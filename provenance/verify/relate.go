@@ -8,7 +8,8 @@ import (
 )
 
 // relate says what the authenticated entries of a history make of one another:
-// duplicates, withdrawals, and the effect of statements.
+// duplicates, withdrawals, and the effect of statements. A statement that has
+// effect is no duplicate: one of the same number before it had none.
 func (r *reading) relate(v *HistoryVerdict) {
 	Relate(v.Entries)
 	if v.Key.Kind == historyindex.Master && v.First == 0 {
@@ -16,12 +17,16 @@ func (r *reading) relate(v *HistoryVerdict) {
 	}
 	for i := range v.Entries {
 		j := &v.Entries[i]
-		if effect, ok := r.effects[j.Index]; ok {
-			j.Effect = &effect
+		effect, judged := r.effects[j.Index]
+		if v.Master != nil && j.Signature == nil {
+			effect, judged = v.Master.ApplyVerified(v.Key.Identifier, j.Index, j.Entry, r.state), true
 		}
-		if v.Master != nil && j.Signature == nil && j.DuplicateOf == nil {
-			effect := v.Master.ApplyVerified(v.Key.Identifier, j.Index, j.Entry, r.state)
-			j.Effect = &effect
+		if !judged {
+			continue
+		}
+		j.Effect = &effect
+		if effect.Applied {
+			j.DuplicateOf = nil
 		}
 	}
 }

@@ -30,7 +30,7 @@ func trusting(name string, value func(s *small) any) func(*small, *history.Histo
 	return func(s *small, _ *history.History, trust *M) { *trust = with(*trust, name, value(s)) }
 }
 
-// inside changes the n-th of the histories inside: 0 is the operator's, 1 the farm's.
+// inside changes the n-th of the histories inside: 0 is the operator's, 1 the mill's.
 func inside(n int, change func(h *history.History)) func(*small, *history.History, *M) {
 	return func(_ *small, h *history.History, _ *M) { change(&h.Participants[n]) }
 }
@@ -75,10 +75,10 @@ func flipped(s checkpoint.Signature) checkpoint.Signature {
 }
 
 var mutations = []mutation{
-	{"the good one", "Three entries about a lot, by one participant with a key of its own.", "", only(func(h *history.History) {})},
+	{"the good one", "Three entries about a lot, by one participant.", "", only(func(h *history.History) {})},
 	{"of another order inside", "The histories inside may stand in any order.", "", only(func(h *history.History) { slices.Reverse(h.Participants) })},
 	{"one more participant's inside", "A history inside that is not needed does no harm.", "", func(s *small, h *history.History, _ *M) {
-		h.Participants = append(h.Participants, s.good.Bare(keyFor(historyindex.Participant, "mill")))
+		h.Participants = append(h.Participants, s.good.Bare(keyFor(historyindex.Participant, "farm")))
 	}},
 	{"not asked", "Without a question, the file's own word is taken, and said so.", "", trusting("asked", func(*small) any { return nil })},
 	{"asked by class URN", "The reader's own words may spell it otherwise.", "", trusting("asked", func(*small) any {
@@ -121,7 +121,7 @@ var mutations = []mutation{
 		h.Entries[1].Entry = bytes.Replace(h.Entries[1].Entry, []byte("OBSERVE"), []byte("0BSERVE"), 1)
 	})},
 	{"entry relabelled", "An entry is given another signer.", "inclusion", only(func(h *history.History) {
-		h.Entries[1].Entry = bytes.ReplaceAll(h.Entries[1].Entry, []byte("farm"), []byte("mill"))
+		h.Entries[1].Entry = bytes.ReplaceAll(h.Entries[1].Entry, []byte("mill"), []byte("farm"))
 	})},
 	{"signature exchanged", "An entry's signature is another entry's.", "inclusion", only(func(h *history.History) {
 		cut := func(b []byte) int { return bytes.LastIndexByte(b, ' ') }
@@ -232,30 +232,30 @@ var mutations = []mutation{
 	// The signers' histories.
 	{"no histories inside", "Nobody's keys are shown.", "participants", only(func(h *history.History) { h.Participants = nil })},
 	{"no operator's history", "The operator's is left out.", "participants", only(func(h *history.History) { h.Participants = h.Participants[1:] })},
-	{"no signer's history", "The farm's is left out.", "participants", only(func(h *history.History) { h.Participants = h.Participants[:1] })},
+	{"no signer's history", "The mill's is left out.", "participants", only(func(h *history.History) { h.Participants = h.Participants[:1] })},
 	{"signer's history twice", "It stands there twice.", "participants", only(func(h *history.History) { h.Participants = append(h.Participants, h.Participants[1]) })},
-	{"signer's history of another kind", "What was logged in the farm's name instead.", "participants", func(s *small, h *history.History, _ *M) {
-		h.Participants[1] = s.good.Bare(keyFor(historyindex.By, "farm"))
+	{"signer's history of another kind", "What was logged in the mill's name instead.", "participants", func(s *small, h *history.History, _ *M) {
+		h.Participants[1] = s.good.Bare(keyFor(historyindex.By, "mill"))
 	}},
-	{"another participant's history", "The mill's instead.", "participants", func(s *small, h *history.History, _ *M) {
-		h.Participants[1] = s.good.Bare(keyFor(historyindex.Participant, "mill"))
+	{"another participant's history", "The farm's instead.", "participants", func(s *small, h *history.History, _ *M) {
+		h.Participants[1] = s.good.Bare(keyFor(historyindex.Participant, "farm"))
 	}},
-	{"another participant's under this name", "The mill's, said to be the farm's.", "map-key", func(s *small, h *history.History, _ *M) {
-		h.Participants[1] = s.good.Bare(keyFor(historyindex.Participant, "mill"))
-		h.Participants[1].ID = "farm"
+	{"another participant's under this name", "The farm's, said to be the mill's.", "map-key", func(s *small, h *history.History, _ *M) {
+		h.Participants[1] = s.good.Bare(keyFor(historyindex.Participant, "farm"))
+		h.Participants[1].ID = "mill"
 	}},
-	{"signer's statement left out", "The farm's history lacks its statement.", "list", inside(1, func(h *history.History) { drop(h, 0) })},
-	{"signer's statement changed", "A bit of the farm's statement is changed.", "inclusion", inside(1, func(h *history.History) {
-		h.Entries[0].Entry = bytes.Replace(h.Entries[0].Entry, []byte("Farm"), []byte("Fara"), 1)
+	{"signer's statement left out", "The mill's history lacks its statement.", "list", inside(1, func(h *history.History) { drop(h, 0) })},
+	{"signer's statement changed", "A bit of the mill's statement is changed.", "inclusion", inside(1, func(h *history.History) {
+		h.Entries[0].Entry = bytes.Replace(h.Entries[0].Entry, []byte("Mill"), []byte("Mall"), 1)
 	})},
-	{"signer said to be unknown", "The absence of somebody else, said to be the farm's.", "map-absence", func(s *small, h *history.History, _ *M) {
+	{"signer said to be unknown", "The absence of somebody else, said to be the mill's.", "map-absence", func(s *small, h *history.History, _ *M) {
 		h.Participants[1] = s.good.Bare(keyFor(historyindex.Participant, "nobody"))
-		h.Participants[1].ID = "farm"
-		h.Participants[1].Index.MapProof = s.good.MapProof(keyFor(historyindex.Participant, "mill"))
+		h.Participants[1].ID = "mill"
+		h.Participants[1].Index.MapProof = s.good.MapProof(keyFor(historyindex.Participant, "farm"))
 		h.Participants[1].Index.MapProof.Present = false
 	}},
 	{"signer's history at the older checkpoints", "It is good, and older than the rest.", "mixed", func(s *small, h *history.History, _ *M) {
-		h.Participants[1] = s.old.Bare(keyFor(historyindex.Participant, "farm"))
+		h.Participants[1] = s.old.Bare(keyFor(historyindex.Participant, "mill"))
 	}},
 	{"signer's history without index proof", "It has none.", "mixed", inside(1, func(h *history.History) { h.Index = nil })},
 	{"the index hides the Genesis", "The operator's index has nothing of the operator.", "genesis", lying(func(s *small, p map[historyindex.Key][]uint64) {
@@ -424,7 +424,7 @@ var anchors = []mutation{
 		return verifytest.Signed(checkpoint.Checkpoint{Origin: origin, Size: s.good.Size, Root: [32]byte{1}}.Body(), s.LogKey, late, witness)
 	})},
 	{"log checkpoint with a leading zero", "The size is spelled otherwise, and so signed.", "log-form", relog(func(s *small) checkpoint.Note {
-		text := bytes.Replace([]byte(s.good.LogNote.Text), []byte("\n11\n"), []byte("\n011\n"), 1)
+		text := bytes.Replace([]byte(s.good.LogNote.Text), []byte("\n7\n"), []byte("\n07\n"), 1)
 		return verifytest.Signed(string(text), s.LogKey, late, witness)
 	})},
 	{"no log checkpoint", "It is empty.", "log-form", only(func(h *history.History) { logCheckpoint(h, "") })},
@@ -542,8 +542,8 @@ func cutPath(s *small, key historyindex.Key) historyindex.Proof {
 }
 
 func histories(t testing.TB) (cases []Case) {
-	add := func(m mutation, key historyindex.Key) {
-		s := newSmall(t)
+	add := func(m mutation, key historyindex.Key, cosigned bool) {
+		s := newSmall(t, cosigned)
 		s.key = key
 		h := s.good.History(key)
 		trust := asking(s.trust(), key)
@@ -553,11 +553,11 @@ func histories(t testing.TB) (cases []Case) {
 			Verdict: M{"reason": m.want},
 		})
 	}
-	for _, m := range mutations {
-		add(m, object(lotID))
+	for i, m := range mutations {
+		add(m, object(lotID), i == 0)
 	}
 	for _, m := range anchors {
-		add(m, object(absentID))
+		add(m, object(absentID), true)
 	}
 	return cases
 }

@@ -44,7 +44,7 @@ func runBase64(in, _ M) M {
 }
 
 func runIdentifier(in, _ M) M {
-	out := M{"ok": true, "names": strings(gs1.Identifiers(text(in, "id")))}
+	out := M{"ok": true, "names": list(gs1.Identifiers(text(in, "id")))}
 	if canonical, err := gs1.Canonical(text(in, "id")); err == nil {
 		out["canonical"] = canonical
 	}
@@ -81,7 +81,7 @@ func runEntry(in, _ M) M {
 		panic("an entry does not print back")
 	}
 	hash := entry.LeafHash(b)
-	out := M{"ok": true, "origin": e.Origin, "participants": strings(e.Participants), "type": e.Type(), "leafHash": b64(hash[:])}
+	out := M{"ok": true, "origin": e.Origin, "participants": list(e.Participants), "type": e.Type(), "leafHash": b64(hash[:])}
 	if identity, err := entry.Identity(e.Participants[0], e.JSON); err == nil {
 		out["identity"] = b64(identity[:])
 	}

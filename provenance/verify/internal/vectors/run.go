@@ -114,9 +114,9 @@ func numbers(list []uint64) []any {
 	return out
 }
 
-func strings(list []string) []any {
+func list(items []string) []any {
 	out := []any{}
-	for _, s := range list {
+	for _, s := range items {
 		out = append(out, s)
 	}
 	return out
@@ -153,7 +153,7 @@ func anchorJSON(a *verify.Anchor) M {
 }
 
 func verdictJSON(v policy.Verdict) M {
-	out := M{"ok": true, "size": number(v.Checkpoint.Size), "witnesses": strings(v.Witnesses)}
+	out := M{"ok": true, "size": number(v.Checkpoint.Size), "witnesses": list(v.Witnesses)}
 	if v.Witnessed {
 		out["time"] = strconv.FormatInt(v.Time.Unix(), 10)
 	}
@@ -224,7 +224,7 @@ func runJourney(in, t M) M {
 	if len(v.Missing) > 0 {
 		out["ok"], out["reason"] = false, string(verify.Incomplete)
 	}
-	steps := make([]M, 0)
+	steps := []any{}
 	order := slices.Clone(v.Journey.Steps)
 	slices.SortFunc(order, func(a, b journeyStep) int { return int(int64(a.Index) - int64(b.Index)) })
 	for _, s := range order {

@@ -18,6 +18,17 @@ const folder = "../../../testdata/vectors"
 // only its reason: "" for one that must be good, which the Go verifier completes.
 var files = map[string]func(t testing.TB) []Case{
 	"histories.json": histories,
+	"forms.json":     forms,
+	"signers.json":   signers,
+	"journeys.json":  journeys,
+	"receipts.json":  receipts,
+	"states.json":    states,
+	"entries.json":   entries,
+	"keys.json":      keys,
+	"json.json":      jsons,
+	"crypto.json":    crypto,
+	"notes.json":     notes,
+	"trees.json":     trees,
 }
 
 // complete gives a case as it stands in its file, after holding it against what

@@ -3,12 +3,14 @@ package vectors
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/history"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/participant"
+	"github.com/tallyroot/tallyroot/provenance/verify"
 	"github.com/tallyroot/tallyroot/provenance/verify/verifytest"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 )
@@ -72,10 +74,13 @@ func (w *world) event(hour int, members string, keys ...*entry.Key) []byte {
 
 // trust is what a reader of the world believes in most cases.
 func (w *world) trust() M {
-	return M{
-		"logPolicy": w.LogPolicy(), "indexPolicy": w.IndexPolicy(), "indexVerifiers": []any{rebuilds.Verifier()},
-		"operatorKey": w.Operator.Verifier().String(), "now": number(now),
+	trust := M{
+		"logPolicy": w.LogPolicy(), "indexPolicy": w.IndexPolicy(), "operatorKey": w.Operator.Verifier().String(), "now": number(now),
 	}
+	if len(w.IndexCosigners) > 0 {
+		trust["indexVerifiers"] = []any{rebuilds.Verifier()}
+	}
+	return trust
 }
 
 // with gives a trust with other members; nil leaves one out.
@@ -92,39 +97,36 @@ func with(trust M, name string, value any) M {
 
 func asking(trust M, key historyindex.Key) M { return with(trust, "asked", keyJSON(key)) }
 
-// small is the world of most histories: one lot with three entries, and a jar that
-// was made from honey and packed into a box.
+// small is the world of most histories: a lot with three entries, another one with
+// one.
 type small struct {
 	*world
-	lot        []uint64             // positions of the lot's entries
-	other      uint64               // of another lot's
-	old        *verifytest.Snapshot // of size 9
-	good       *verifytest.Snapshot // of all
-	honey, box uint64
-	key        historyindex.Key // of the history that is changed
+	lot   []uint64             // positions of the lot's entries
+	other uint64               // of the other lot's
+	old   *verifytest.Snapshot // without the last entry
+	good  *verifytest.Snapshot // of all
+	key   historyindex.Key     // of the history that is changed
 }
 
 const (
 	lotID   = gtin + "/10/L1"
 	otherID = gtin + "/10/L2"
-	jarID   = "urn:x:jar"
-	honeyID = "urn:x:honey"
-	boxID   = "urn:x:box"
 
 	absentID = "urn:x:never" // of which nothing is logged
 )
 
-func newSmall(t testing.TB) *small {
+// newSmall makes the world with its cosigners, or without any, which keeps cases
+// small that are not about them.
+func newSmall(t testing.TB, cosigned bool) *small {
 	s := &small{world: newWorld(t)}
-	s.lot = append(s.lot, s.log(1, `O"action":"ADD","quantityList":[{"epcClass":"`+lotID+`"}]`, s.farm))
-	s.other = s.log(2, `O"action":"ADD","quantityList":[{"epcClass":"`+otherID+`"}]`, s.farm)
-	s.lot = append(s.lot, s.log(3, `O"action":"OBSERVE","quantityList":[{"epcClass":"`+lotID+`"}]`, s.farm))
-	s.honey = s.log(4, `O"action":"ADD","epcList":["`+honeyID+`"]`, s.mill)
-	s.log(5, `T"inputEPCList":["`+honeyID+`"],"outputEPCList":["`+jarID+`"]`, s.mill)
-	s.log(6, `A"action":"ADD","parentID":"`+boxID+`","childEPCs":["`+jarID+`"]`, s.mill)
+	if !cosigned {
+		s.LogCosigners, s.IndexCosigners = nil, nil
+	}
+	s.lot = append(s.lot, s.log(1, `O"action":"ADD","quantityList":[{"epcClass":"`+lotID+`"}]`, s.mill))
+	s.other = s.log(2, `O"action":"ADD","quantityList":[{"epcClass":"`+otherID+`"}]`, s.mill)
+	s.lot = append(s.lot, s.log(3, `O"action":"OBSERVE","quantityList":[{"epcClass":"`+lotID+`"}]`, s.mill))
 	s.old = s.Publish(early)
-	s.lot = append(s.lot, s.log(7, `O"action":"OBSERVE","quantityList":[{"epcClass":"`+lotID+`"}]`, s.farm))
-	s.box = s.log(8, `O"action":"OBSERVE","epcList":["`+boxID+`"]`, s.mill)
+	s.lot = append(s.lot, s.log(4, `O"action":"OBSERVE","quantityList":[{"epcClass":"`+lotID+`"}]`, s.mill))
 	s.good = s.Publish(late)
 	return s
 }
@@ -200,4 +202,17 @@ func note(n checkpoint.Note) string { return string(n.Append(nil)) }
 func drop(h *history.History, i int) {
 	h.Positions = slices.Delete(slices.Clone(h.Positions), i, i+1)
 	h.Entries = slices.Delete(slices.Clone(h.Entries), i, i+1)
+}
+
+// mustTrust gives the trust as the Go verifier takes it.
+func mustTrust(m M) verify.Trust {
+	trust, _ := trustOf(with(m, "asked", nil))
+	return trust
+}
+
+func replaced(s, old, new string) string {
+	if !strings.Contains(s, old) {
+		panic("nothing to replace: " + old)
+	}
+	return strings.Replace(s, old, new, 1)
 }
