@@ -125,9 +125,10 @@ func TestPublishedIdentifiers(t *testing.T) {
 
 // A dictionary makes links of every Application Identifier.
 type dictionary struct {
-	ais   []string
-	parts map[string][]component
-	keys  map[string][][]string // with their qualifiers
+	ais    []string
+	firsts []string // of each line of the table
+	parts  map[string][]component
+	keys   map[string][][]string // with their qualifiers
 }
 
 type component struct {
@@ -162,6 +163,7 @@ func readDictionary(t *testing.T) *dictionary {
 		if !ok {
 			to = from
 		}
+		d.firsts = append(d.firsts, from)
 		first, _ := strconv.Atoi(from)
 		last, _ := strconv.Atoi(to)
 		for n := first; n <= last; n++ {
