@@ -31,14 +31,15 @@ type bodyRule struct {
 	what  string // names it in errors
 	limit int
 	types []string
+	logs  bool // what comes is to be logged
 }
 
 // bodyRules are the routes whose body is the event's own bytes, by path.
 func bodyRules(l Limits) map[string]bodyRule {
 	return map[string]bodyRule{
-		"/v1/events":          {"the event", l.EventBytes, []string{contentJSON, contentLD, contentEntry}},
-		"/v1/events:batch":    {"the batch", l.BatchBytes, []string{contentJSON, contentLD, contentNDJSON}},
-		"/v1/events:validate": {"the batch", l.BatchBytes, []string{contentJSON, contentLD, contentNDJSON, contentEntry}},
+		"/v1/events":          {"the event", l.EventBytes, []string{contentJSON, contentLD, contentEntry}, true},
+		"/v1/events:batch":    {"the batch", l.BatchBytes, []string{contentJSON, contentLD, contentNDJSON}, true},
+		"/v1/events:validate": {"the batch", l.BatchBytes, []string{contentJSON, contentLD, contentNDJSON, contentEntry}, false},
 	}
 }
 

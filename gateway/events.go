@@ -21,6 +21,10 @@ type events struct {
 }
 
 func (s *events) LogEvent(ctx context.Context, req *v1.LogEventRequest) (*v1.LogEventResponse, error) {
+	// Before the token: while the back end is away, so may be what knows tokens.
+	if err := s.service.Takes(); err != nil {
+		return nil, fail(ctx, err)
+	}
 	caller, err := s.caller(ctx)
 	if err != nil {
 		return nil, fail(ctx, err)
@@ -45,15 +49,15 @@ func (s *events) LogEvent(ctx context.Context, req *v1.LogEventRequest) (*v1.Log
 }
 
 func (s *events) LogEvents(ctx context.Context, req *v1.LogEventsRequest) (*v1.LogEventsResponse, error) {
+	// As a whole: each of them would be answered so.
+	if err := s.service.Takes(); err != nil {
+		return nil, fail(ctx, err)
+	}
 	caller, err := s.caller(ctx)
 	if err != nil {
 		return nil, fail(ctx, err)
 	}
 	if err := mayLog(caller); err != nil {
-		return nil, fail(ctx, err)
-	}
-	// Each would be answered so: the whole is, which says when to come back.
-	if err := s.service.Takes(); err != nil {
 		return nil, fail(ctx, err)
 	}
 	subs, err := many(req.GetEvents(), s.limits)

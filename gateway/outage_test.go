@@ -68,6 +68,10 @@ func TestOutage(t *testing.T) {
 	if a := h.do("POST", "/v1/events:batch", h.farm, []byte("["+event(2)+","+event(3)+"]"), "Content-Type", "application/json"); !retries(a) || !strings.Contains(a.refusal(), why) {
 		t.Errorf("a batch: %v %v", a, a.Header)
 	}
+	large := []byte(`[{"type":"` + strings.Repeat("x", 1<<20) + `"}]`)
+	if a := h.do("POST", "/v1/events:batch", "a-token-that-nobody-looks-up", large, "Content-Type", "application/json"); !retries(a) {
+		t.Errorf("a large batch: %v", a)
+	}
 	product := `{"type":"tallyroot:Product","identifier":"https://id.gs1.org/01/09506000134352","name":"Pears"}`
 	if a := h.log(product); !retries(a) {
 		t.Errorf("a statement: %v", a)
@@ -180,7 +184,7 @@ func TestCausesStayInside(t *testing.T) {
 	h := open(t, nil, func(c *provenance.Config) { c.MinFree = 1 })
 	h.reopen(func(c *provenance.Config) { c.MinFree = 1 << 62 })
 	a := h.do("POST", "/v1/events", h.farm, []byte(event(1)), "Content-Type", "application/json", "X-Request-Id", "the-one-without-room")
-	if strings.Contains(string(a.Body), h.dir) || !strings.Contains(a.refusal(), "no room left") || a.Header.Get("Retry-After") != "30" {
+	if strings.Contains(string(a.Body), h.dir) || !strings.Contains(a.refusal(), "no room for more now") || a.Header.Get("Retry-After") != "30" {
 		t.Errorf("%v %v", a, a.Header)
 	}
 	if log := h.logs.String(); !strings.Contains(log, "request=the-one-without-room") || !strings.Contains(log, h.dir) {

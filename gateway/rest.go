@@ -49,7 +49,7 @@ func (s *Server) newREST() (http.Handler, error) {
 		}
 	}
 	rules := bodyRules(s.limits)
-	other := bodyRule{"the request", s.limits.AdminBytes, []string{contentJSON}}
+	other := bodyRule{"the request", s.limits.AdminBytes, []string{contentJSON}, false}
 	queries := newQueryRules()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if st := queries.check(r.URL); st != nil {
@@ -87,8 +87,14 @@ func (s *Server) newREST() (http.Handler, error) {
 }
 
 // takeBody reads a POST's body. Every POST needs a token, so nothing is read
-// from the public, and nothing large from whoever has no good one.
+// from the public, and nothing large from whoever has no good one; and nothing
+// from anybody that cannot be logged now.
 func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, rule bodyRule) (_ *requestBody, give func(), _ *status.Status) {
+	if rule.logs {
+		if err := s.service.Takes(); err != nil {
+			return nil, nil, status.Convert(fail(r.Context(), err))
+		}
+	}
 	size := r.ContentLength
 	if size < 0 {
 		size = int64(rule.limit)
@@ -101,7 +107,7 @@ func (s *Server) takeBody(w http.ResponseWriter, r *http.Request, rule bodyRule)
 		_, err = s.service.Authenticate(token)
 	}
 	if err != nil {
-		return nil, nil, statusOf(err)
+		return nil, nil, status.Convert(fail(r.Context(), err))
 	}
 	give, ok := s.bodies.take(min(size, int64(rule.limit)))
 	if !ok {

@@ -24,7 +24,7 @@ func unavailable(err error) error {
 	case errors.Is(err, trillianlog.ErrUnavailable):
 		u.Why = "the log's back end takes nothing now; nothing of this was logged; reading goes on"
 	case errors.Is(err, trillianlog.ErrNoSpace):
-		u.Why, u.After = "the log has no room left, its operator has to make some; nothing of this was logged; reading goes on", 30*time.Second
+		u.Why, u.After = "the log has no room for more now; nothing of this was logged; reading goes on", 30*time.Second
 	case errors.Is(err, trillianlog.ErrBusy):
 		u.Why, u.After = "too much waits to be logged; nothing of this was logged", time.Second
 	default:

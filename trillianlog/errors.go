@@ -7,9 +7,10 @@ import (
 
 // What a caller of [Log.Add] and [Ticket.Wait] decides on.
 var (
-	// ErrBusy: more leaves wait than Options.MaxQueue or MaxQueueBytes allows.
-	// Nothing was logged; ask again in a moment.
-	ErrBusy = errors.New("the log is busy: too many leaves wait to be written")
+	// ErrBusy: more leaves wait to be written than Options.MaxQueue or
+	// MaxQueueBytes allows, or to be published than MaxUnpublished. Nothing was
+	// logged; ask again in a moment.
+	ErrBusy = errors.New("the log is busy: too many leaves wait")
 	// ErrNoSpace: Options.Reserve says that there is no room. Nothing was
 	// logged; appends go on by themselves when there is room again.
 	ErrNoSpace = errors.New("no room for more leaves")

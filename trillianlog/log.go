@@ -19,9 +19,10 @@ import (
 
 // Defaults of [Options].
 const (
-	DefaultMaxBatch      = 1000
-	DefaultMaxQueue      = 32768
-	DefaultMaxQueueBytes = 64 << 20
+	DefaultMaxBatch       = 1000
+	DefaultMaxQueue       = 32768
+	DefaultMaxQueueBytes  = 64 << 20
+	DefaultMaxUnpublished = 1 << 16
 )
 
 // Projection is what is computed from the leaves. Apply sees each leaf once in
@@ -67,6 +68,10 @@ type Options struct {
 	MaxBatch      int // leaves in one write; 0: DefaultMaxBatch
 	MaxQueue      int // leaves that wait to be written; 0: DefaultMaxQueue
 	MaxQueueBytes int // and their bytes; 0: DefaultMaxQueueBytes
+	// MaxUnpublished is how many writes may wait for a checkpoint that covers them:
+	// some hundred bytes each, while nothing can be published. 0:
+	// DefaultMaxUnpublished.
+	MaxUnpublished int
 
 	// CallTimeout bounds one call to the back end; 0: DefaultCallTimeout. What a
 	// write that it cuts off has stored is not known before the back end was asked.
@@ -130,7 +135,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	wake := make(chan struct{}, 1)
 	l.sequencer = &sequencer{
 		backend: l.backend, reserve: o.Reserve, void: o.Void, hooks: o.Hooks, logger: o.Logger,
-		maxBatch: o.MaxBatch, maxLeaves: o.MaxQueue, maxBytes: o.MaxQueueBytes,
+		maxBatch: o.MaxBatch, maxLeaves: o.MaxQueue, maxBytes: o.MaxQueueBytes, maxUnpublished: o.MaxUnpublished,
 		probe: o.probe, stall: o.CallTimeout / stalledPart, patience: patience,
 		onStored: func() { signal(wake) }, onStop: l.stop,
 		taken: func(stored uint64) bool { return l.publisher.reached.Load() >= stored },
@@ -162,6 +167,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxQueueBytes <= 0 {
 		o.MaxQueueBytes = DefaultMaxQueueBytes
+	}
+	if o.MaxUnpublished <= 0 {
+		o.MaxUnpublished = DefaultMaxUnpublished
 	}
 	if o.CallTimeout <= 0 {
 		o.CallTimeout = DefaultCallTimeout
@@ -378,8 +386,13 @@ func (l *Log) Status() Status {
 		st.Publishing = *trouble
 	}
 	l.sequencer.mu.Lock()
-	if st.Writable = l.sequencer.refuse; st.Writable == nil && l.sequencer.away != nil {
-		st.Writable = l.sequencer.away.status()
+	switch s := l.sequencer; {
+	case s.refuse != nil:
+		st.Writable = s.refuse
+	case s.away != nil:
+		st.Writable = s.away.status()
+	default:
+		st.Writable = s.behind()
 	}
 	st.QueueLeaves, st.QueueBytes, st.Counts = l.sequencer.leaves, l.sequencer.bytes, l.sequencer.counts
 	l.sequencer.mu.Unlock()

@@ -443,6 +443,37 @@ func TestLeavesThatAreNotIntegrated(t *testing.T) {
 	}
 }
 
+// What waits for a checkpoint is bounded, and leaves are taken again when there is
+// one.
+func TestUnpublishedBound(t *testing.T) {
+	w := newWorld(t)
+	var b *signerless
+	l := w.open(func(o *trillianlog.Options) {
+		b = &signerless{o.Backend, signerlessClient{TrillianLogClient: o.Backend.Client()}}
+		o.Backend, o.MaxUnpublished = b, 3
+	})
+	b.client.sleep(t, b.TreeID())
+	var tickets []*trillianlog.Ticket
+	for i := range 3 {
+		tickets = append(tickets, add(t, l, leaf(fmt.Sprint(i), "text")))
+		eventually(t, "it is stored", func() bool { st := l.Status(); return st.Stored == uint64(i+1) && st.QueueLeaves == 0 })
+	}
+	if _, err := l.Add(leaf("3", "text")); !errors.Is(err, trillianlog.ErrBusy) {
+		t.Fatalf("got %v", err)
+	}
+	if st := l.Status(); !errors.Is(st.Writable, trillianlog.ErrBusy) {
+		t.Fatalf("status %+v", st)
+	}
+	b.client.wake()
+	for _, ticket := range tickets {
+		wait(t, ticket)
+	}
+	if placed := wait(t, add(t, l, leaf("3", "text"))); placed.Index != 3 {
+		t.Fatalf("got %+v", placed)
+	}
+	w.check(l)
+}
+
 func TestHooks(t *testing.T) {
 	w := newWorld(t)
 	var mu sync.Mutex

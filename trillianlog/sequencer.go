@@ -30,20 +30,21 @@ const (
 // is durable the back end itself finds its identity, so what the log keeps in
 // memory does not grow while nothing can be published.
 type sequencer struct {
-	backend   *rpc
-	reserve   func() error
-	void      func(index uint64) (Leaf, error)
-	hooks     Hooks
-	logger    *slog.Logger
-	maxBatch  int
-	maxLeaves int
-	maxBytes  int
-	probe     probe                    // how the back end is asked whether it answers
-	stall     time.Duration            // after which a write counts as stalled
-	patience  context.Context          // ends when nothing is to be tried again
-	onStored  func()                   // wakes the publisher
-	onStop    func(*StopError)         // ends the log's publishing and appending
-	taken     func(stored uint64) bool // whether the publisher has come to that many
+	backend        *rpc
+	reserve        func() error
+	void           func(index uint64) (Leaf, error)
+	hooks          Hooks
+	logger         *slog.Logger
+	maxBatch       int
+	maxLeaves      int
+	maxBytes       int
+	maxUnpublished int
+	probe          probe                    // how the back end is asked whether it answers
+	stall          time.Duration            // after which a write counts as stalled
+	patience       context.Context          // ends when nothing is to be tried again
+	onStored       func()                   // wakes the publisher
+	onStop         func(*StopError)         // ends the log's publishing and appending
+	taken          func(stored uint64) bool // whether the publisher has come to that many
 
 	// stored is the index after the last leaf that this process knows to be
 	// durable.
@@ -107,6 +108,9 @@ func (s *sequencer) add(leaves []Leaf) ([]*Ticket, error) {
 	if s.away != nil {
 		return nil, s.away.refusal
 	}
+	if err := s.behind(); err != nil {
+		return nil, err
+	}
 	if s.leaves+len(leaves) > s.maxLeaves || s.bytes+bytes > s.maxBytes {
 		return nil, fmt.Errorf("%w: %d leaves of %d bytes in all wait, at most %d of %d bytes may",
 			ErrBusy, s.leaves, s.bytes, s.maxLeaves, s.maxBytes)
@@ -123,6 +127,14 @@ func (s *sequencer) add(leaves []Leaf) ([]*Ticket, error) {
 	}
 	signal(s.wake)
 	return tickets, nil
+}
+
+// behind is nil unless too much waits for the publisher. It is called with mu held.
+func (s *sequencer) behind() error {
+	if n := len(s.unpublished); n >= s.maxUnpublished {
+		return fmt.Errorf("%w: %d writes wait for a checkpoint, at most %d may", ErrBusy, n, s.maxUnpublished)
+	}
+	return nil
 }
 
 // enqueue is called with mu held.
