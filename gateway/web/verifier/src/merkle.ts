@@ -35,7 +35,7 @@ export function included(index: bigint, size: bigint, leaf: Bytes, proof: readon
 // continues tells whether the tree of size to begins with all leaves of the tree of
 // size from.
 export function continues(from: bigint, to: bigint, fromRoot: Bytes, toRoot: Bytes, proof: readonly Bytes[]): boolean {
-	if (from > to) return false;
+	if (from > to || (from === 0n && !equal(fromRoot, emptyRoot()))) return false;
 	if (from === to) return proof.length === 0 && equal(fromRoot, toRoot);
 	if (from === 0n) return proof.length === 0;
 	if (proof.length === 0) return false;
