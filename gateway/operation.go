@@ -126,11 +126,15 @@ func (c *logCollector) Collect(ch chan<- prometheus.Metric) {
 
 // registerLog adds the log's and the process's numbers to the registry.
 func registerLog(r *prometheus.Registry, service *provenance.Service) error {
-	for _, c := range []prometheus.Collector{
+	all := []prometheus.Collector{
 		newLogCollector(service),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	} {
+	}
+	if w := service.Witnesses(); w != nil {
+		all = append(all, w)
+	}
+	for _, c := range all {
 		if err := r.Register(c); err != nil {
 			return err
 		}

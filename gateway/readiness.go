@@ -18,6 +18,16 @@ type readiness struct {
 	Writes writing `json:"writes"`
 	Reads  reading `json:"reads"`
 	Also   string  `json:"also,omitempty"` // why neither goes on, whatever they say
+	// Witnesses are those of the policy, if it asks for any. As long as a quorum of
+	// them cosigns, writes go on.
+	Witnesses []witness `json:"witnesses,omitempty"`
+}
+
+type witness struct {
+	Name       string    `json:"name"` // in the policy
+	OK         bool      `json:"ok"`   // it cosigned when it was asked last
+	Reason     string    `json:"reason,omitempty"`
+	CosignedAt time.Time `json:"cosignedAt,omitzero"`
 }
 
 type writing struct {
@@ -81,6 +91,17 @@ func (s *Server) readiness() readiness {
 	}
 	now.Writes.OK, now.Reads.OK = now.Writes.Reason == "", now.Reads.Reason == ""
 	now.Reads.Size, now.Reads.PublishedAt = st.Published, st.PublishedAt.UTC().Round(time.Millisecond)
+	if asked := s.service.Witnesses(); asked != nil {
+		for _, w := range asked.Status().Witnesses {
+			is := witness{Name: w.Name, OK: w.Err == nil && !w.CosignedAt.IsZero(), CosignedAt: w.CosignedAt.UTC().Round(time.Millisecond)}
+			if w.Err != nil {
+				is.Reason = w.Err.Error()
+			} else if !is.OK {
+				is.Reason = "not asked yet"
+			}
+			now.Witnesses = append(now.Witnesses, is)
+		}
+	}
 	var also []string
 	if s.ready != nil {
 		if err := s.ready(); err != nil {
@@ -98,6 +119,9 @@ func (now *readiness) text(at time.Time) string {
 	text := "writes: " + orOK(now.Writes.Reason) + "\nreads: " + orOK(now.Reads.Reason)
 	if now.Reads.OK {
 		text += fmt.Sprintf(", checkpoint of size %d published %s ago", now.Reads.Size, span(at.Sub(now.Reads.PublishedAt)))
+	}
+	for i, w := range now.Witnesses {
+		text += map[bool]string{true: "\nwitnesses: ", false: "; "}[i == 0] + orOK(w.Name) + ": " + orOK(w.Reason)
 	}
 	if now.Also != "" {
 		text += "\nalso: " + now.Also

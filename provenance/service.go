@@ -34,6 +34,7 @@ import (
 	"github.com/tallyroot/tallyroot/trillianlog/datadir"
 	"github.com/tallyroot/tallyroot/trillianlog/policy"
 	"github.com/tallyroot/tallyroot/trillianlog/tiles"
+	"github.com/tallyroot/tallyroot/trillianlog/witness/quorum"
 )
 
 // Config is what a Service is opened with.
@@ -51,6 +52,8 @@ type Config struct {
 	// Policy is the text of a C2SP tlog-policy whose quorum every published
 	// checkpoint must meet; nil means quorum none, for this log.
 	Policy []byte
+	// Witnessing says how the policy's witnesses are asked.
+	Witnessing Witnessing
 	// LastCheckpoint is the file of the last signed checkpoint; "" means
 	// last-checkpoint in Dir. It must not be restored together with the rest.
 	LastCheckpoint string
@@ -85,6 +88,8 @@ type Service struct {
 	projection  *projection.Projection
 	tiles       *tiles.Store
 	log         *trillianlog.Log
+	policy      *policy.Policy
+	witnesses   *quorum.Client // nil: the policy asks for none
 	managed     managedKeys
 
 	// order makes what is checked against the participants' state land in the
@@ -133,16 +138,13 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 
 func (s *Service) open(ctx context.Context, c Config) (err error) {
 	store := filepath.Join(c.Dir, "store")
-	isNew, err := nothingAt(store, c.LastCheckpoint, filepath.Join(c.Dir, "log", "checkpoint"))
-	if err != nil {
+	if s.keys, err = openKeys(c.Dir, c.Origin, c.LastCheckpoint); err != nil {
 		return err
 	}
-	if s.keys, err = openKeyring(c.Dir, c.Origin, isNew); err != nil {
+	if s.policy, err = servicePolicy(c.Policy, s.LogKey()); err != nil {
 		return err
 	}
-	logKey := s.keys.log.Verifier().String()
-	trust, err := servicePolicy(c.Policy, logKey)
-	if err != nil {
+	if s.witnesses, err = openWitnesses(c, s.policy); err != nil {
 		return err
 	}
 	signer, err := s.keys.checkpointSigner()
@@ -163,13 +165,13 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	s.log, err = trillianlog.Open(ctx, trillianlog.Options{
+	options := trillianlog.Options{
 		Backend:    backend,
 		Tiles:      s.tiles,
 		Last:       trillianlog.FileLastCheckpoint(c.LastCheckpoint),
 		Origin:     c.Origin,
 		Signer:     signer,
-		Policy:     trust,
+		Policy:     s.policy,
 		Projection: s.projection,
 		Void:       s.void,
 		MaxQueue:   c.MaxQueue,
@@ -179,8 +181,11 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 
 		CallTimeout:        c.CallTimeout,
 		IntegrationTimeout: c.IntegrationTimeout,
-	})
-	if err != nil {
+	}
+	if s.witnesses != nil {
+		options.Witness, options.CosignEvery = s.witnesses.Cosign, c.Witnessing.Every
+	}
+	if s.log, err = trillianlog.Open(ctx, options); err != nil {
 		return errors.Join(err, backend.Close())
 	}
 	s.catchUp(ctx)
@@ -234,24 +239,6 @@ func nothingAt(paths ...string) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// servicePolicy is the policy that the published checkpoints must meet.
-func servicePolicy(text []byte, logKey string) (*policy.Policy, error) {
-	if text == nil {
-		return policy.None(logKey)
-	}
-	p, err := policy.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("the policy: %w", err)
-	}
-	if !p.HasLog(logKey) {
-		return nil, fmt.Errorf("the policy does not name this log: add the line\n  log %s", logKey)
-	}
-	if p.NeedsWitnesses() {
-		return nil, errors.New("the policy's quorum asks for witnesses, which this version does not ask for cosignatures: nothing could ever be published under it; use a policy with \"quorum none\"")
-	}
-	return p, nil
 }
 
 // genesisTime is how long Open waits for a checkpoint over the first entry.
@@ -317,6 +304,9 @@ func (s *Service) Close() error {
 func (s *Service) close() (err error) {
 	if s.log != nil {
 		err = errors.Join(err, s.log.Close())
+	}
+	if s.witnesses != nil {
+		s.witnesses.Close()
 	}
 	if s.tiles != nil {
 		err = errors.Join(err, s.tiles.Close())

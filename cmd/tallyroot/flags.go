@@ -21,8 +21,9 @@ const (
 )
 
 const (
-	categoryServer = "Which service"
-	categoryOutput = "Output"
+	categoryServer    = "Which service"
+	categoryWitnesses = "Witnesses"
+	categoryOutput    = "Output"
 )
 
 // jsonFlag stands on every command.

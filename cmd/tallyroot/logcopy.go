@@ -20,8 +20,8 @@ import (
 func logCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "log",
-		Usage:       "move a log",
-		Subcommands: []*cli.Command{logCopyCommand()},
+		Usage:       "prepare and move a log",
+		Subcommands: []*cli.Command{logKeyCommand(), logCopyCommand()},
 		Description: "Example:\n  tallyroot log copy --data /var/lib/tallyroot --from embedded --to mysql",
 	}
 }

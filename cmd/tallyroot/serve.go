@@ -5,11 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/tallyroot/tallyroot/gateway"
 	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/policy"
+	"github.com/tallyroot/tallyroot/trillianlog/witness/quorum"
 	"github.com/urfave/cli/v2"
 )
 
@@ -28,7 +33,9 @@ func serveCommand() *cli.Command {
 			"moves a log from one to another.\n\n" +
 			"--policy says how a published checkpoint must be witnessed, in the text of C2SP's\n" +
 			"tlog-policy; \"none\" says that nobody vouches for this log but its operator. It must be\n" +
-			"said: readers trust by it.\n\n" +
+			"said: readers trust by it. A policy with witnesses names the log's key, which `tallyroot log key`\n" +
+			"makes before the first start. Their cosignatures are asked for, and what no quorum of them has\n" +
+			"cosigned is not published: events are then taken (202), and provable when witnesses are back.\n\n" +
 			"Keep --last-checkpoint out of the backup that DIR and the database are restored from: it\n" +
 			"is what notices that the log was put back to an older state.\n\n" +
 			"Each flag can be said by a variable too, which the flag overrides; one that is set to\n" +
@@ -46,7 +53,7 @@ func serveCommand() *cli.Command {
 
 // settingFlags are serve's, but for --json.
 func settingFlags() []cli.Flag {
-	return append(append(dataFlags(), placeFlags()...), fromEnvironment(
+	return slices.Concat(dataFlags(), placeFlags(), witnessingFlags(), fromEnvironment(
 		&cli.StringFlag{Name: "listen", Usage: "take connections at `HOST:PORT`; port 0 is a free one", Value: defaultListen},
 		&cli.StringFlag{Name: "public-url", Usage: "the `URL` under which shoppers reach this service; it stands in QR codes", DefaultText: "the address that it listens at"},
 		&cli.StringFlag{Name: "tls-cert", Usage: "the certificate's `FILE`, PEM; without it connections are plain text", TakesFile: true},
@@ -58,7 +65,7 @@ func settingFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "drain-timeout", Usage: "at the end, wait for requests under way at most `DURATION`", DefaultText: "15s"},
 		&cli.StringFlag{Name: "debug-listen", Usage: "give profiles, under /debug/pprof/, at `HOST:PORT`, a loopback address", DefaultText: "nowhere"},
 		&cli.BoolFlag{Name: "verbose", Usage: "log every request", Category: categoryOutput},
-	)...)
+	))
 }
 
 // dataFlags say which log, for the commands that open one themselves.
@@ -90,14 +97,14 @@ func logConfig(c *cli.Context) (provenance.Config, error) {
 	if err := entry.CheckOrigin(config.Origin); err != nil {
 		return config, usagef("--origin: %w", err)
 	}
-	policy := c.String("policy")
-	if policy == "" {
+	file := c.String("policy")
+	if file == "" {
 		return config, usagef("%s needs --policy FILE, which names the witnesses that must have seen a checkpoint before it is published, "+
 			"or --policy none, which says that nobody vouches for this log but its operator. "+
 			"Readers trust a log by its policy, so it is never assumed", c.Command.HelpName)
 	}
-	if policy != "none" {
-		text, err := readSmallFile(policy, 1<<20)
+	if file != "none" {
+		text, err := readSmallFile(file, policy.MaxSize)
 		if err != nil {
 			return config, err
 		}
@@ -106,12 +113,41 @@ func logConfig(c *cli.Context) (provenance.Config, error) {
 	return config, nil
 }
 
+// witnessingFlags say how the policy's witnesses are asked.
+func witnessingFlags() []cli.Flag {
+	return fromEnvironment(
+		&cli.BoolFlag{Name: "witness-http", Usage: "ask witnesses of other machines without TLS too, in a network of one's own", Category: categoryWitnesses},
+		&cli.DurationFlag{Name: "witness-timeout", Usage: "end a request to a witness that takes longer than `DURATION`", Value: quorum.DefaultTimeout, Category: categoryWitnesses},
+		&cli.DurationFlag{Name: "witness-patience", Usage: "say that witnesses are missing when they have not cosigned within `DURATION`; they are asked on", Value: quorum.DefaultPatience, Category: categoryWitnesses},
+		&cli.DurationFlag{Name: "cosign-every", Usage: "have the witnesses cosign again after `DURATION` in which nothing was logged", Value: trillianlog.DefaultCosignEvery, Category: categoryWitnesses},
+	)
+}
+
+// readWitnessing reads witnessingFlags.
+func readWitnessing(c *cli.Context) (provenance.Witnessing, error) {
+	w := provenance.Witnessing{
+		AllowHTTP: c.Bool("witness-http"), Timeout: c.Duration("witness-timeout"), Patience: c.Duration("witness-patience"), Every: c.Duration("cosign-every"),
+	}
+	for name, d := range map[string]time.Duration{"witness-timeout": w.Timeout, "witness-patience": w.Patience, "cosign-every": w.Every} {
+		if d <= 0 {
+			return w, usagef("--%s %v: it has to be longer than nothing", name, d)
+		}
+	}
+	if w.Every >= policy.DefaultMaxAge {
+		return w, usagef("--cosign-every %v: readers refuse what was witnessed more than %v ago", w.Every, policy.DefaultMaxAge)
+	}
+	return w, nil
+}
+
 func serve(c *cli.Context) (err error) {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
 	config, err := logConfig(c)
 	if err != nil {
+		return err
+	}
+	if config.Witnessing, err = readWitnessing(c); err != nil {
 		return err
 	}
 	publicURL, err := checkPublicURL(c.String("public-url"))
