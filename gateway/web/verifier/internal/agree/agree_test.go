@@ -26,7 +26,7 @@ import (
 )
 
 var (
-	number = flag.Int("cases", 20_000, "how many `cases` of each sort are made")
+	number = flag.Int("cases", 10_000, "how many `cases` of each sort are made")
 	seed   = flag.Uint64("seed", 1, "what they are made from")
 )
 

@@ -124,7 +124,7 @@ func candidates(p component) (all []string) {
 			add("%s%d", "12345678901234567"[:p.max-1], last)
 		}
 	case "yymmdd", "yymmd0":
-		for _, year := range []int{0, 1, 4, 23, 24, 96, 99} {
+		for _, year := range []int{0, 1, 4, 22, 24, 96, 99} {
 			for month := range 14 {
 				for day := range 33 {
 					add("%02d%02d%02d", year, month, day)
@@ -132,7 +132,7 @@ func candidates(p component) (all []string) {
 			}
 		}
 	case "yyyymmdd":
-		for _, year := range []int{0, 1600, 1900, 2000, 2024, 2025, 2100} {
+		for _, year := range []int{0, 1600, 1900, 1904, 2000, 2022, 2024, 2100} {
 			for month := range 14 {
 				for day := range 33 {
 					add("%04d%02d%02d", year, month, day)
