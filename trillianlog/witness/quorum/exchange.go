@@ -29,8 +29,8 @@ const (
 	maxHeader = 16 << 10
 )
 
-// submission gives the address of add-checkpoint below a witness's prefix.
-func submission(prefix string, allowHTTP bool) (string, error) {
+// address gives a witness's prefix without a slash at its end, if it may be asked there.
+func address(prefix string, allowHTTP bool) (string, error) {
 	u, err := url.Parse(prefix)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http":
@@ -40,7 +40,7 @@ func submission(prefix string, allowHTTP bool) (string, error) {
 	case u.Scheme == "http" && !allowHTTP && !loopback(u.Hostname()):
 		return "", fmt.Errorf("the address %.200q is not https: what travels there is no secret, but anybody in between can stop it", prefix)
 	}
-	return strings.TrimRight(prefix, "/") + "/add-checkpoint", nil
+	return strings.TrimRight(prefix, "/"), nil
 }
 
 func loopback(host string) bool {

@@ -41,11 +41,11 @@ type follower struct {
 }
 
 func (c *Client) newFollower(w policy.Witness) (*follower, error) {
-	url, err := submission(w.URL, c.options.AllowHTTP)
+	url, err := address(w.URL, c.options.AllowHTTP)
 	if err != nil {
 		return nil, err
 	}
-	f := &follower{client: c, index: len(c.followers), witness: w, url: url, wake: make(chan struct{}, 1)}
+	f := &follower{client: c, index: len(c.followers), witness: w, url: url + "/add-checkpoint", wake: make(chan struct{}, 1)}
 	f.status = WitnessStatus{Name: w.Name, URL: w.URL}
 	parts := strings.SplitN(w.Key, "+", 3) // the policy has checked it
 	id, err := strconv.ParseUint(parts[1], 16, 32)
