@@ -15,6 +15,9 @@
 //   - A leaf identity is logged once, and the order of indices is the order of
 //     the calls to [Log.Add].
 //   - Reads need no Trillian: every proof is computed from the tiles.
+//   - A back end that goes away, or hangs, is noticed within seconds. From then
+//     on new leaves are refused at once, what was being written is answered
+//     [ErrUnknown], and leaves are taken again by themselves when it is back.
 //
 // It never looks inside a leaf, never signs a checkpoint that it has not
 // rebuilt, never waits for a timer to gather a batch, and never gives an index

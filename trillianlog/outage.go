@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -22,6 +21,7 @@ const (
 	attempts = 3
 )
 
+// probe is how often the back end is asked, and how long its answer may take.
 type probe struct{ every, timeout time.Duration }
 
 // outage is a time in which the back end does not do what the log needs. While
@@ -190,7 +190,8 @@ func (s *sequencer) silent(ctx context.Context) error {
 	}
 }
 
-// again does what a batch needs of the back end, a few times if that fails.
+// again does what a batch needs of the back end, a few times if that fails, but
+// not during an outage.
 func (s *sequencer) again(do func() error) error {
 	var pause backoff
 	for attempt := 1; ; attempt++ {
@@ -206,48 +207,4 @@ func (s *sequencer) again(do func() error) error {
 			return err
 		}
 	}
-}
-
-// remindEvery is how often a trouble that lasts is told of again.
-const remindEvery = time.Minute
-
-// complaint bounds the log's lines about one trouble: one when it begins, one
-// each remindEvery while it lasts, one when it ends. The zero value is ready.
-type complaint struct {
-	mu          sync.Mutex
-	since, said time.Time
-}
-
-// begin is called whenever the trouble shows. say tells whether to write a line.
-func (c *complaint) begin() (say bool, since time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	if c.since.IsZero() {
-		c.since = now
-	}
-	if !c.said.IsZero() && now.Sub(c.said) < remindEvery {
-		return false, c.since
-	}
-	c.said = now
-	return true, c.since
-}
-
-// end is called whenever all is well. It tells whether it was not, and for how
-// long.
-func (c *complaint) end() (ended bool, lasted time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.since.IsZero() {
-		return false, 0
-	}
-	lasted = time.Since(c.since).Round(time.Millisecond)
-	c.since, c.said = time.Time{}, time.Time{}
-	return true, lasted
-}
-
-func (c *complaint) open() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.since.IsZero()
 }
