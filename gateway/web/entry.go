@@ -31,6 +31,7 @@ type entryPage struct {
 	Unauthenticated    string
 	Things             []thing
 	LogKey, PublicURL  string
+	Witnessed          witnessed
 }
 
 // entry answers /entry/N, and N.entry and N.tlog-proof: the entry's bytes and
@@ -68,7 +69,8 @@ func (h *handler) entry(w http.ResponseWriter, r *http.Request, name string) {
 		h.failed(w, r, err)
 		return
 	}
-	if err := h.checkReceipt(e.Receipt, e.LeafHash); err != nil {
+	signed, err := h.checkReceipt(e.Receipt, e.LeafHash)
+	if err != nil {
 		h.failed(w, r, fmt.Errorf("the receipt of entry %d: %w", index, err))
 		return
 	}
@@ -77,7 +79,7 @@ func (h *handler) entry(w http.ResponseWriter, r *http.Request, name string) {
 	p := entryPage{
 		frame: h.frame("Entry " + text), Index: index, Size: published.Size,
 		LeafHash: hex.EncodeToString(e.LeafHash[:]), Receipt: string(e.Receipt),
-		LogKey: h.service.LogKey(), PublicURL: h.publicURL,
+		LogKey: h.service.LogKey(), PublicURL: h.publicURL, Witnessed: h.witnesses(signed),
 	}
 	p.Header, _, _ = strings.Cut(string(e.Entry), "\n")
 	_, p.Signatures, _ = strings.Cut(string(e.Entry), "\n\n")
@@ -227,9 +229,10 @@ func escaped(text string) string {
 // landingPage is the way in.
 type landingPage struct {
 	frame
-	Recent []recent
-	Size   uint64
-	When   string
+	Recent    []recent
+	Size      uint64
+	When      string
+	Witnessed witnessed
 }
 
 // A recent thing was named in one of the log's newest events.
@@ -259,8 +262,8 @@ func angleOf(v jcs.Value, id string) angle {
 }
 
 func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
-	published, _ := h.service.Published()
-	p := landingPage{frame: h.frame("Where does it come from?"), Size: published.Size}
+	published, signed := h.service.Published()
+	p := landingPage{frame: h.frame("Where does it come from?"), Size: published.Size, Witnessed: h.witnesses(signed)}
 	events, err := h.service.Recent(r.Context(), "", recentEntries)
 	if err != nil {
 		h.failed(w, r, err)

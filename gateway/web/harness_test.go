@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tallyroot/tallyroot/gateway"
 	"github.com/tallyroot/tallyroot/gateway/web"
@@ -34,12 +35,16 @@ type site struct {
 
 const publicURL = "https://trace.example.org"
 
-func open(t testing.TB) *site {
+const origin = "log.example.org"
+
+func open(t testing.TB) *site { return openIn(t, t.TempDir(), nil) }
+
+// openIn opens a site on a folder, under a policy; nil is quorum none.
+func openIn(t testing.TB, dir string, policy []byte) *site {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	dir := t.TempDir()
 	service, err := provenance.Open(context.Background(), provenance.Config{
-		Dir: dir, Origin: "log.example.org", MinFree: 1, Logger: quiet,
+		Dir: dir, Origin: origin, MinFree: 1, Logger: quiet, Policy: policy, Witnessing: provenance.Witnessing{Patience: time.Second},
 		Backend: func(ctx context.Context, dir string) (trillianlog.Backend, error) {
 			return embedded.Open(ctx, dir, embedded.Options{Logger: quiet, MinFree: 1})
 		},
@@ -62,14 +67,6 @@ func open(t testing.TB) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	add := func(id, name string, grants ...string) provenance.Caller {
-		if _, _, err := service.AddParticipant(context.Background(), operator, provenance.NewParticipant{ID: id, Name: name, Grants: grants}); err != nil {
-			t.Fatal(err)
-		}
-		return provenance.Caller{Participant: id}
-	}
-	s.farm = add("farm", "Green <i>Valley</i> Farm", "9506000", "https://example.org/")
-	s.shop = add("shop", "Corner Shop")
 	pages, err := web.New(web.Options{Service: service, PublicURL: publicURL, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +76,17 @@ func open(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	s.handler, s.pages = g.Handler(), pages
+	if published, _ := service.Published(); published.Size > 1 { // the participants are there
+		return s
+	}
+	add := func(id, name string, grants ...string) provenance.Caller {
+		if _, _, err := service.AddParticipant(context.Background(), operator, provenance.NewParticipant{ID: id, Name: name, Grants: grants}); err != nil {
+			t.Fatal(err)
+		}
+		return provenance.Caller{Participant: id}
+	}
+	s.farm = add("farm", "Green <i>Valley</i> Farm", "9506000", "https://example.org/")
+	s.shop = add("shop", "Corner Shop")
 	return s
 }
 

@@ -50,6 +50,7 @@ type productPage struct {
 	Managed, Own             int // steps signed by the service, and by participants
 	Withdrawn, Unproved, Odd int
 	LogKey, PublicURL, IDArg string
+	Witnessed                witnessed
 }
 
 // A picture is never loaded from elsewhere by the page; it can be followed.
@@ -117,6 +118,7 @@ func (h *handler) productPage(n *names, journey *provenance.Journey, most int) (
 		ID: journey.ID, Name: kind, Mark: mark, Size: journey.Size, LogKey: h.service.LogKey(),
 		Address:   strings.TrimPrefix(strings.TrimPrefix(h.public(journey.ID), "https://"), "http://"),
 		PublicURL: h.publicURL, IDArg: shellQuote(journey.ID),
+		Witnessed: h.witnesses(journey.Checkpoint),
 	}
 	switch {
 	case p.Name == "":

@@ -76,18 +76,19 @@ func (h *handler) checker(j *provenance.Journey) func(provenance.Step) error {
 	}
 }
 
-// checkReceipt checks an entry's receipt with the reader's own code.
-func (h *handler) checkReceipt(text []byte, leafHash [32]byte) error {
+// checkReceipt checks an entry's receipt with the reader's own code, and gives its
+// signed checkpoint.
+func (h *handler) checkReceipt(text []byte, leafHash [32]byte) (signed []byte, err error) {
 	verifier, err := note.NewVerifier(h.service.LogKey())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r, err := receipt.Parse(text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = r.Verify(leafHash, func(signed []byte) (checkpoint.Checkpoint, error) { return checkpoint.Open(signed, verifier) })
-	return err
+	return r.Checkpoint, err
 }
 
 // step words one entry.
