@@ -7,7 +7,6 @@ package agree
 
 import (
 	"bufio"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -48,7 +47,16 @@ func newCases(t *testing.T) *cases {
 	return &cases{t, file, bufio.NewWriter(file)}
 }
 
-func (c *cases) add(line map[string]any) {
+// oneCase is one line: what is asked, and Go's answer.
+type oneCase struct {
+	What         string   `json:"what"`
+	ID           string   `json:"id"`
+	Bytes        []byte   `json:"bytes"`
+	Participants []string `json:"participants"`
+	Answer       any      `json:"answer"`
+}
+
+func (c *cases) add(line oneCase) {
 	c.t.Helper()
 	b, err := json.Marshal(line)
 	if err != nil {
@@ -70,7 +78,7 @@ func (c *cases) identifier(id string) identifierAnswer {
 	if canonical, err := gs1.Canonical(id); err == nil {
 		answer.Canonical = &canonical
 	}
-	c.add(map[string]any{"what": "identifier", "id": id, "answer": answer})
+	c.add(oneCase{What: "identifier", ID: id, Answer: answer})
 	return answer
 }
 
@@ -88,7 +96,7 @@ func (c *cases) json(b []byte) jsonAnswer {
 	}
 	_, err := jcs.ParseCanonical(b)
 	answer.IsCanonical = err == nil
-	c.add(map[string]any{"what": "json", "bytes": base64.StdEncoding.EncodeToString(b), "answer": answer})
+	c.add(oneCase{What: "json", Bytes: append([]byte{}, b...), Answer: answer}) // never null
 	return answer
 }
 
@@ -105,7 +113,7 @@ func (c *cases) keys(v jcs.Value, participants ...string) []keyAnswer {
 		hash := k.Hash()
 		answer = append(answer, keyAnswer{uint8(k.Kind), k.Identifier, hex.EncodeToString(hash[:])})
 	}
-	c.add(map[string]any{"what": "keys", "bytes": base64.StdEncoding.EncodeToString(v.Canonical()), "participants": participants, "answer": answer})
+	c.add(oneCase{What: "keys", Bytes: v.Canonical(), Participants: participants, Answer: answer})
 	return answer
 }
 
