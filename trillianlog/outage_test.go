@@ -91,6 +91,7 @@ func TestOutages(t *testing.T) {
 // Faults at random under load. What was acknowledged is there, what was refused is
 // not, nothing is there twice, and nothing was lost on the way.
 func TestOutagesAtRandom(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -131,6 +132,7 @@ func TestOutagesAtRandom(t *testing.T) {
 // What was being written when the outage began is found, or not, when it is over,
 // before anything else is taken.
 func TestAnUnknownOutcomeIsResolved(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l, f := w.openFaulty(nil)
 	w.log(l, "before", 2)
@@ -160,6 +162,7 @@ func TestAnUnknownOutcomeIsResolved(t *testing.T) {
 // A write that takes long is answered, and nothing is taken beside it; when it
 // ends well after all, its leaves are there.
 func TestAStalledWrite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	gate := newGate()
 	l := w.open(func(o *trillianlog.Options) {
@@ -198,6 +201,7 @@ func TestAStalledWrite(t *testing.T) {
 // A back end that was put back to an older state while it was away stops the log
 // before an index is given twice.
 func TestABackEndThatComesBackOlder(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var restored atomic.Bool
 	l, f := w.openFaulty(func(o *trillianlog.Options) {
@@ -236,6 +240,7 @@ func (o older) Next(ctx context.Context) (uint64, []uint64, error) {
 // However long an outage takes and however many come, the log says one line at its
 // beginning and one at its end.
 func TestAnOutageIsSaidOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	said := &allLog{Handler: quiet.Handler()}
 	l, f := w.openFaulty(func(o *trillianlog.Options) { o.Logger = slog.New(said) })
@@ -397,6 +402,7 @@ func (c *signerlessClient) wake() {
 // Leaves that do not get into the tree are taken all the same, and the log says
 // that they do not.
 func TestLeavesThatAreNotIntegrated(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var b *signerless
 	l := w.open(func(o *trillianlog.Options) {
@@ -446,6 +452,7 @@ func TestLeavesThatAreNotIntegrated(t *testing.T) {
 // What waits for a checkpoint is bounded, and leaves are taken again when there is
 // one.
 func TestUnpublishedBound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var b *signerless
 	l := w.open(func(o *trillianlog.Options) {
@@ -475,6 +482,7 @@ func TestUnpublishedBound(t *testing.T) {
 }
 
 func TestHooks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var mu sync.Mutex
 	leaves, provable := 0, 0
