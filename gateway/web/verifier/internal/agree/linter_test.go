@@ -143,7 +143,7 @@ func linter(p component) (all []string) {
 			}
 		}
 	case "yyyymmdd":
-		for _, year := range []int{0, 1600, 1900, 1904, 2000, 2022, 2024, 2100} {
+		for _, year := range []int{0, 1600, 1800, 1900, 1904, 2000, 2022, 2024, 2100} {
 			for month := range 14 {
 				for day := range 33 {
 					add("%04d%02d%02d", year, month, day)
