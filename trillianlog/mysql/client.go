@@ -9,8 +9,11 @@ import (
 	"github.com/tallyroot/tallyroot/trillianlog/internal/logserver"
 )
 
-// maxRangeLeaves bounds the answer of one GetLeavesByRange.
-const maxRangeLeaves = 1024
+// maxRangeLeaves and maxRangeBytes bound the answer of one GetLeavesByRange.
+const (
+	maxRangeLeaves = 1024
+	maxRangeBytes  = 16 << 20
+)
 
 // client is Trillian's server, with two calls that go a shorter way.
 type client struct {
@@ -33,7 +36,8 @@ func (c *client) GetLatestSignedLogRoot(ctx context.Context, r *trillian.GetLate
 }
 
 // GetLeavesByRange reads with two statements instead of a transaction: leaves that
-// a root covers do not change after it. It gives at most maxRangeLeaves.
+// a root covers do not change after it. It gives at most maxRangeLeaves, and none
+// after maxRangeBytes.
 func (c *client) GetLeavesByRange(ctx context.Context, r *trillian.GetLeavesByRangeRequest, opts ...grpc.CallOption) (*trillian.GetLeavesByRangeResponse, error) {
 	if c.Tree == nil || r.LogId != c.Tree.TreeId || r.StartIndex < 0 || r.Count <= 0 {
 		return c.Client.GetLeavesByRange(ctx, r, opts...) // an error

@@ -460,7 +460,9 @@ func TestTrillianLogsNoLeaves(t *testing.T) {
 		_, _ = send(t.Context(), b, leaves(1, "grower-three", "grower-one"))
 	}
 	p.next.Store(&fate{lost: true})
-	_, _ = b.Client().GetLeavesByRange(t.Context(), &trillian.GetLeavesByRangeRequest{LogId: b.TreeID(), Count: 1})
+	if _, err := b.Client().GetInclusionProof(t.Context(), &trillian.GetInclusionProofRequest{LogId: b.TreeID(), TreeSize: 1}); err == nil {
+		t.Error("a transaction whose end is lost has an answer")
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	if said.Len() == 0 {
@@ -477,7 +479,8 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 func TestARangeIsBounded(t *testing.T) {
 	server := mariadb.Shared(t)
-	b := open(t, mysqltest.Open(t, server, mysqltest.Database(t, server)), nil)
+	db := mysqltest.Open(t, server, mysqltest.Database(t, server))
+	b := open(t, db, nil)
 	const n = 1100
 	add(t, b, leaves(0, names("leaf", n)...))
 	request := &trillian.GetLeavesByRangeRequest{LogId: b.TreeID(), Count: 1 << 40}
@@ -486,6 +489,19 @@ func TestARangeIsBounded(t *testing.T) {
 		t.Fatalf("%d leaves, %v", len(response.GetLeaves()), err)
 	}
 	sound(t, b, n)
+	// Where rows were lost, it ends before them.
+	exec(t, db, "DELETE FROM SequencedLeafData WHERE SequenceNumber=7")
+	if response, err = b.Client().GetLeavesByRange(t.Context(), request); err != nil || len(response.Leaves) != 7 {
+		t.Fatalf("%d leaves, %v", len(response.GetLeaves()), err)
+	}
+	request.StartIndex = 7
+	if _, err := b.Client().GetLeavesByRange(t.Context(), request); status.Code(err) != codes.DataLoss {
+		t.Fatalf("got %v", err)
+	}
+	request.StartIndex = n // beyond the tree
+	if response, err := b.Client().GetLeavesByRange(t.Context(), request); err != nil || len(response.Leaves) != 0 {
+		t.Fatalf("%d leaves, %v", len(response.GetLeaves()), err)
+	}
 }
 
 // The database is killed under load and comes back: nothing that was acknowledged

@@ -114,7 +114,7 @@ func (s *storage) leaves(ctx context.Context, tree int64, from, count uint64) ([
 	}
 	defer rows.Close()
 	all := make([]*trillian.LogLeaf, 0, count)
-	for rows.Next() {
+	for bytes := 0; bytes < maxRangeBytes && rows.Next(); {
 		var l trillian.LogLeaf
 		var queued, integrated int64
 		if err := rows.Scan(&l.LeafIndex, &l.MerkleLeafHash, &l.LeafIdentityHash, &l.LeafValue, &l.ExtraData, &queued, &integrated); err != nil {
@@ -124,7 +124,7 @@ func (s *storage) leaves(ctx context.Context, tree int64, from, count uint64) ([
 			break
 		}
 		l.QueueTimestamp, l.IntegrateTimestamp = timestamppb.New(time.Unix(0, queued)), timestamppb.New(time.Unix(0, integrated))
-		all = append(all, &l)
+		all, bytes = append(all, &l), bytes+len(l.LeafValue)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
