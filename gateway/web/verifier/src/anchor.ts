@@ -14,6 +14,7 @@ export interface Anchor {
 	index: Verdict | undefined; // of the index log's, whose newest leaf is about the log's
 	mapRoot: Bytes | undefined;
 	independent: boolean; // the index log's quorum cannot be met without an index-verifier
+	rebuilders: string[]; // the index-verifiers that cosigned
 	indexFromGenesis: boolean; // the index log's key was taken from the log's first entry
 	operatorTrusted: boolean; // the reader's own key vouches for the operator, and not the log's first entry
 }
@@ -29,7 +30,7 @@ export function same(a: SavedHistory, b: SavedHistory): boolean {
 // there; operator is the operator's, if there is one.
 export function checkAnchor(t: Trust, h: SavedHistory, operator: SavedHistory | undefined): Anchor {
 	const log = () => checkRole("log", t.policy, h.logCheckpoint);
-	const anchor = { independent: independent(t), indexFromGenesis: false, operatorTrusted: false };
+	const anchor = { independent: independent(t), rebuilders: [], indexFromGenesis: false, operatorTrusted: false };
 	if (!h.index) {
 		const verdict = log();
 		checkTime(t, verdict);
@@ -44,7 +45,8 @@ export function checkAnchor(t: Trust, h: SavedHistory, operator: SavedHistory | 
 		throw new Refusal("log-leaf", `the index was made from size ${b.size} of ${b.origin}, and the checkpoint is of size ${a.size} of ${a.origin}${a.size === b.size ? ", with another root" : ""}`);
 	}
 	checkTime(t, verdict);
-	return { ...anchor, log: verdict, index, mapRoot: leaf.mapRoot, indexFromGenesis: before !== undefined };
+	const rebuilders = index.witnesses.filter((label) => t.indexPolicy?.witnesses.some((w) => w.label === label && t.indexVerifiers.includes(w.vkey)));
+	return { ...anchor, log: verdict, index, mapRoot: leaf.mapRoot, rebuilders, indexFromGenesis: before !== undefined };
 }
 
 // checkIndex makes checks 1 and 2.

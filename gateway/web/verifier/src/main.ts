@@ -1,1 +1,9 @@
-export {};
+// The script of the product page, and of the worker that it starts from itself.
+import { answer, type Job } from "./job.ts";
+import { start } from "./page.ts";
+
+if (typeof document === "undefined") {
+	onmessage = ({ data }: MessageEvent<Job>) => postMessage(answer(data));
+} else {
+	start(document.currentScript as HTMLScriptElement | null);
+}
