@@ -53,6 +53,9 @@ func (c *Cosigner) Verifier() string {
 	return fmt.Sprintf("%s+%08x+%s", c.Name, c.id, base64.StdEncoding.EncodeToString(c.raw))
 }
 
+// Public is the cosigner's public key.
+func (c *Cosigner) Public() []byte { return c.raw[1:] }
+
 // Cosign gives the cosignature (https://c2sp.org/tlog-cosignature) of a
 // checkpoint's text at a time in seconds.
 func (c *Cosigner) Cosign(text string, at uint64) checkpoint.Signature {

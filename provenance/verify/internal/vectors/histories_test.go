@@ -9,6 +9,7 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/history"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/tallyroot/tallyroot/provenance/verify/verifytest"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 )
@@ -236,6 +237,9 @@ var mutations = []mutation{
 	{"signer's history twice", "It stands there twice.", "participants", only(func(h *history.History) { h.Participants = append(h.Participants, h.Participants[1]) })},
 	{"signer's history of another kind", "What was logged in the mill's name instead.", "participants", func(s *small, h *history.History, _ *M) {
 		h.Participants[1] = s.good.Bare(keyFor(historyindex.By, "mill"))
+	}},
+	{"a history of another kind besides", "What was logged in the mill's name is no reason to believe its keys.", "participants", func(s *small, h *history.History, _ *M) {
+		h.Participants = append(h.Participants, s.good.Bare(keyFor(historyindex.By, "mill")))
 	}},
 	{"another participant's history", "The farm's instead.", "participants", func(s *small, h *history.History, _ *M) {
 		h.Participants[1] = s.good.Bare(keyFor(historyindex.Participant, "farm"))
@@ -467,6 +471,17 @@ var anchors = []mutation{
 		h.Participants[0].Entries[0].Entry = verifytest.Entry(s.T, origin, g.JSON(), s.Operator)
 	}},
 	{"the operator's key from the Genesis", "The reader has none.", "", trusting("operatorKey", func(*small) any { return nil })},
+	{"a Genesis that names another log's key", "The log is signed with another key than the one that its first entry names.", "genesis", foreign(func(g *participant.Genesis) {
+		g.LogKey = strange(g.Origin)
+	})},
+	{"a Genesis that names another index log's key", "The index log is signed with another key than the one that the log's first entry names.", "genesis", foreign(func(g *participant.Genesis) {
+		g.IndexKey = strange(g.Origin + "/index")
+	})},
+	{"a Genesis that names another log", "It was another log's first entry.", "genesis", foreign(func(g *participant.Genesis) {
+		g.LogKey, g.IndexKey, g.OperatorKey = strange("other.example/log"), strange("other.example/log/index"), strange("other.example/log/operator")
+		g.Origin = "other.example/log"
+	})},
+	{"a Genesis of another version of keys", "Keys of another version stand in another index.", "genesis", foreign(func(g *participant.Genesis) { g.KeysVersion = 2 })},
 	{"another operator", "The reader's key of the operator is another.", "operator", trusting("operatorKey", func(s *small) any {
 		return verifytest.Key(s.T, origin+"/operator", "another").Verifier().String()
 	})},
@@ -479,6 +494,23 @@ var anchors = []mutation{
 
 // none is the policy that asks for no witness.
 func none(log *entry.Key) string { return "log " + log.Verifier().String() + "\nquorum none\n" }
+
+// foreign answers from a log with another Genesis.
+func foreign(change func(g *participant.Genesis)) func(*small, *history.History, *M) {
+	return func(s *small, h *history.History, trust *M) {
+		w := *s.World
+		w.Log, w.Index = verifytest.Tree{}, verifytest.Tree{}
+		g := w.Genesis()
+		change(&g)
+		w.Sign(g.JSON(), w.Operator)
+		*h = *w.Publish(late).History(s.key)
+	}
+}
+
+// strange is a key of that name that nobody has.
+func strange(name string) string {
+	return vkeyOf(name, verifytest.NewCosigner(name).Public())
+}
 
 // two is the log's policy that asks for both witnesses.
 func two(s *small) string {

@@ -218,6 +218,11 @@ var trips = []trip{
 		w.timed("AggregationEvent", "2026-11-01T00:00:00Z", `"action":["ADD"],"parentID":"urn:x:no","childEPCs":["`+honey+`"]`)      // 17
 		w.timed("AggregationEvent", "2026-11-01T00:00:00Z", `"action":"ADD","parentID":["urn:x:no"],"childEPCs":[7,"`+honey+`",{}]`) // 18
 	}, steps: []string{"3 ingredient", "4 self", "5 self", "6 self", "7 container", "8 container", "9 container", "11 container", "13 ingredient", "14 ingredient", "15 ingredient", "16 ingredient", "17 ingredient", "18 ingredient"}},
+	{name: "a time that is none, in a span", what: "What happened to the box at no time may have happened while the jar was in it.", tell: func(w *world) {
+		w.timed("AggregationEvent", "2026-11-01T08:00:00Z", `"action":"ADD","parentID":"`+box+`","childEPCs":["`+jar+`"]`)
+		w.timed("ObjectEvent", "", `"action":"OBSERVE","epcList":["`+box+`"]`)
+		w.timed("ObjectEvent", "2026-11-01T07:00:00Z", `"action":"OBSERVE","epcList":["`+box+`"]`)
+	}, steps: []string{"3 self", "4 container"}},
 	{name: "a circle", what: "The jar is in the box, the box is in the jar, and the jar is made from itself.", tell: func(w *world) {
 		w.log(1, `T"inputEPCList":["`+jar+`"],"outputEPCList":["`+jar+`"]`, w.mill)
 		w.log(2, `A"action":"ADD","parentID":"`+box+`","childEPCs":["`+jar+`"]`, w.mill)
