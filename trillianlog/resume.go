@@ -72,16 +72,17 @@ func (l *Log) resume(ctx context.Context) error {
 
 // catchUp publishes again, before anybody asks, what readers may have seen before
 // a crash: the files of the published checkpoint can be a moment behind (see
-// tiles.Store.Publish), the last checkpoint is not. What is further behind, or
-// does not succeed at once, is left to the publisher's own run.
+// tiles.Store.Publish), the last checkpoint is not. The same for a checkpoint that
+// does not meet a new policy. What is further behind, or does not succeed at once, is
+// left to the publisher's own run.
 func (l *Log) catchUp(ctx, patience context.Context) {
 	p := l.publisher
 	for l.stopError() == nil {
-		size := uint64(0)
+		size, met := uint64(0), true
 		if pub := p.published.Load(); pub != nil {
-			size = pub.checkpoint.Size
+			size, met = pub.checkpoint.Size, pub.unmet == nil
 		}
-		if size >= p.bound.Size || p.bound.Size-size > maxChunkLeaves {
+		if size >= p.bound.Size && met || p.bound.Size-size > maxChunkLeaves {
 			return
 		}
 		more, err := p.step(ctx, patience)

@@ -34,15 +34,18 @@ func demoCommand() *cli.Command {
 			"a shop's shelf, as six participants would, prints where the page of one jar is, with its QR\n" +
 			"code, and goes on serving until it is interrupted. A second start finds the log again.\n\n" +
 			"Its people and companies do not exist. Nobody vouches for its log but this machine: it runs\n" +
-			"with --policy none.\n\n" +
+			"with --policy none. With --witnesses, two witnesses run beside it, each a process with a\n" +
+			"memory of its own, and nothing is published that not both have cosigned.\n\n" +
 			"Examples:\n" +
 			"  tallyroot demo\n" +
+			"  tallyroot demo --witnesses\n" +
 			"  tallyroot demo --listen 0.0.0.0:8080     so that a phone in the same network can scan the code\n" +
 			"  tallyroot demo --open=false --data /tmp/demo --listen 127.0.0.1:0",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data", Usage: "keep the log in `DIRECTORY`; by default in the user's cache", TakesFile: true},
 			&cli.StringFlag{Name: "listen", Usage: "take connections at `HOST:PORT`; port 0 is a free one", Value: defaultListen, DefaultText: defaultListen + ", or a free port if that is taken"},
 			&cli.StringFlag{Name: "public-url", Usage: "the `URL` that stands in QR codes; by default the address that it listens at"},
+			&cli.BoolFlag{Name: "witnesses", Usage: "start two witnesses beside it, with a policy that needs both"},
 			&cli.BoolFlag{Name: "open", Usage: "open the page in a browser, when this is a terminal", Value: true},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON line instead, for programs", Category: categoryOutput},
 		},
@@ -58,9 +61,11 @@ type demoResult struct {
 	Data   string `json:"data"`   // the directory
 	Events int    `json:"events"` // in the story
 	Logged int    `json:"logged"` // of these, logged by this start
+	// With --witnesses: the file of the policy that needs them.
+	Policy string `json:"policy,omitempty"`
 }
 
-func runDemo(c *cli.Context) error {
+func runDemo(c *cli.Context) (err error) {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
@@ -72,8 +77,15 @@ func runDemo(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	var watched *demoWitnesses // nil: --policy none
+	if c.Bool("witnesses") {
+		if watched, err = startDemoWitnesses(dir); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, watched.end()) }() // after the log, which asks them to the last
+	}
 	var ready atomic.Bool
-	s, err := openDemo(c, dir, func() error {
+	s, err := openDemo(c, dir, watched, func() error {
 		if !ready.Load() {
 			return errors.New("the demonstration is being logged")
 		}
@@ -87,7 +99,7 @@ func runDemo(c *cli.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 
-	d := &demo{server: s, dir: dir, out: demoOutput(c.Bool("json"))}
+	d := &demo{server: s, dir: dir, watched: watched, out: demoOutput(c.Bool("json"))}
 	logged, err := d.log(ctx, entries)
 	if err != nil {
 		cancel()
@@ -96,7 +108,7 @@ func runDemo(c *cli.Context) error {
 		}
 		return errors.Join(err, <-ended)
 	}
-	if err := d.show(demoResult{URL: s.URL(), Page: linkAt(s.PublicURL, demoItem), ID: demoItem, Data: dir, Events: countEvents(entries), Logged: logged}); err != nil {
+	if err := d.show(demoResult{URL: s.URL(), Page: linkAt(s.PublicURL, demoItem), ID: demoItem, Data: dir, Events: countEvents(entries), Logged: logged, Policy: watched.policyFile()}); err != nil {
 		cancel()
 		return errors.Join(err, <-ended)
 	}
@@ -121,7 +133,7 @@ func demoDir(flag string) (string, error) {
 
 // openDemo opens the server. The address that nobody asked for may be taken by
 // something else; then any other will do.
-func openDemo(c *cli.Context, dir string, ready func() error) (*server, error) {
+func openDemo(c *cli.Context, dir string, watched *demoWitnesses, ready func() error) (*server, error) {
 	publicURL, err := checkPublicURL(c.String("public-url"))
 	if err != nil {
 		return nil, err
@@ -133,7 +145,7 @@ func openDemo(c *cli.Context, dir string, ready func() error) (*server, error) {
 	logger := warnings()
 	config := serverConfig{
 		Log: provenance.Config{
-			Dir: dir, Origin: demoOrigin, LastCheckpoint: lastCheckpointFile("", dir), Logger: logger,
+			Dir: dir, Origin: demoOrigin, LastCheckpoint: lastCheckpointFile("", dir), Policy: watched.policyText(), Logger: logger,
 		},
 		Place:  &place{kind: embeddedPlace, logger: logger},
 		Listen: listen, PublicURL: publicURL, Ready: ready,
@@ -196,9 +208,10 @@ func demoOutput(json bool) outputKind {
 // A demo logs the story into a server of this process, over its REST interface,
 // as anybody else would.
 type demo struct {
-	server *server
-	dir    string
-	out    outputKind
+	server  *server
+	dir     string
+	watched *demoWitnesses // may be nil
+	out     outputKind
 }
 
 func (d *demo) printf(format string, args ...any) {
@@ -210,7 +223,7 @@ func (d *demo) printf(format string, args ...any) {
 // log logs what is not in the log yet, and tells how many events that were.
 func (d *demo) log(ctx context.Context, entries []demoEntry) (logged int, err error) {
 	d.printf("Tallyroot's demonstration, on a log of its own in %s\n", d.dir)
-	d.printf("Policy: none. No witnesses watch this log; nobody vouches for it but this machine.\n\n")
+	d.printf("%s\n", d.watched)
 	public, err := client.New(d.server.URL(), "")
 	if err != nil {
 		return 0, err
@@ -317,6 +330,9 @@ func (d *demo) show(r demoResult) error {
 		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
 			fmt.Printf("To scan it with a phone in the same network, start it with --listen 0.0.0.0:%s\n(and with --public-url URL, if the phone reaches this machine at another address).\n", u.Port())
 		}
+	}
+	if d.watched != nil {
+		fmt.Printf("Each receipt and history says who witnessed it: tallyroot verify … --policy %s\n", d.watched.policyFile())
 	}
 	fmt.Printf("Look around: %s  The interface for programs: %s/docs\nlistening on %s\n", r.URL, r.URL, r.URL)
 	if d.out == toTerminal {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -52,6 +53,7 @@ func witnessCommand() *cli.Command {
 			&cli.StringFlag{Name: "tls-cert", Usage: "the certificate's `FILE`, PEM; without it connections are plain text", TakesFile: true},
 			&cli.StringFlag{Name: "tls-key", Usage: "the certificate's private key's `FILE`, PEM", TakesFile: true},
 			&cli.StringFlag{Name: "debug-listen", Usage: "give profiles, under /debug/pprof/, at `HOST:PORT`, a loopback address", DefaultText: "nowhere"},
+			&cli.BoolFlag{Name: "end-with-input", Usage: "end when standard input does, and not at the first signal, for a program that starts a witness"},
 			&cli.BoolFlag{Name: "verbose", Usage: "log more", Category: categoryOutput},
 			&cli.BoolFlag{Name: "json", Usage: "log in JSON, for programs", Category: categoryOutput},
 		),
@@ -62,6 +64,16 @@ func witnessCommand() *cli.Command {
 func runWitness(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
 		return err
+	}
+	ctx := c.Context
+	if c.Bool("end-with-input") {
+		var end context.CancelFunc
+		ctx, end = context.WithCancel(context.WithoutCancel(ctx))
+		defer end()
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			end()
+		}()
 	}
 	dir, keys := c.String("data"), c.StringSlice("log-key")
 	if dir == "" {
@@ -81,13 +93,13 @@ func runWitness(c *cli.Context) error {
 	logger := newLogger(c)
 	warnOfVariables(c.App, logger)
 	if address := c.String("debug-listen"); address != "" {
-		listener, err := listenDebug(c.Context, address)
+		listener, err := listenDebug(ctx, address)
 		if err != nil {
 			return err
 		}
-		go serveDebug(c.Context, listener, logger)
+		go serveDebug(ctx, listener, logger)
 	}
-	s, err := openWitness(c.Context, witnessConfig{
+	s, err := openWitness(ctx, witnessConfig{
 		Witness: witness.Options{Dir: dir, Name: c.String("name"), Logs: logs, Logger: logger},
 		Listen:  c.String("listen"), TLS: tlsConfig,
 	})
@@ -97,9 +109,9 @@ func runWitness(c *cli.Context) error {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP) // before anybody is told that it runs: without this the signal ends it
 	defer signal.Stop(again)
-	go rereadLogs(c.Context, s.Witness, keys, again, logger)
+	go rereadLogs(ctx, s.Witness, keys, again, logger)
 	fmt.Printf("witness %s listening on %s, key %s\n", s.Name(), s.URL(), s.Witness.Verifier())
-	return s.Run(c.Context)
+	return s.Run(ctx)
 }
 
 // rereadLogs reads the logs' keys again whenever it is asked to. What cannot be read
