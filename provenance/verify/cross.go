@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,7 +26,7 @@ func Cross(r *ReceiptVerdict, h *HistoryVerdict) (covered bool, err error) {
 	if listed {
 		at -= h.First
 		if at >= 0 && at < len(h.Entries) && h.Entries[at].LeafHash != r.LeafHash || !historyindex.Has(r.Entry, h.Key) {
-			return false, failAt(ErrFork, r.Index, fmt.Errorf("the receipt has another one there than the history"))
+			return false, failAt(ErrFork, r.Index, errors.New("the receipt has another one there than the history"))
 		}
 		return true, nil
 	}

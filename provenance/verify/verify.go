@@ -16,6 +16,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func LogKey(vkey string) (Trust, error) {
 // itself. All functions that take a Trust begin with it. Its error is an ErrPolicy.
 func (t Trust) Check() error {
 	if t.Policy == nil {
-		return fail(ErrPolicy, fmt.Errorf("no policy for the log"))
+		return fail(ErrPolicy, errors.New("no policy for the log"))
 	}
 	for _, vkey := range t.IndexVerifiers {
 		is := func(w policy.Witness) bool { return w.Key == vkey }
