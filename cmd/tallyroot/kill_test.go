@@ -57,10 +57,15 @@ func kills(t *testing.T, unset int) int {
 
 // newKilled starts a service, with more flags where its log lies elsewhere.
 func newKilled(t *testing.T, flags ...string) *killed {
-	k := &killed{t: t, dir: t.TempDir(), flags: flags, lost: map[int]bool{}, acknowledged: map[int]client.Result{}, checkpoints: map[uint64]checkpoint.Checkpoint{}}
+	k := killedIn(t, t.TempDir())
+	k.flags = flags
 	k.start()
 	k.addParticipant()
 	return k
+}
+
+func killedIn(t *testing.T, dir string) *killed {
+	return &killed{t: t, dir: dir, lost: map[int]bool{}, acknowledged: map[int]client.Result{}, checkpoints: map[uint64]checkpoint.Checkpoint{}}
 }
 
 // round kills something at a random moment under load, starts it again, and
@@ -101,6 +106,7 @@ type killed struct {
 	t      *testing.T
 	dir    string
 	flags  []string
+	policy string // the file of the policy that receipts meet; "": the log's key alone
 	cmd    *exec.Cmd
 	client *client.Client
 	token  string
@@ -229,14 +235,11 @@ func (k *killed) post(n int) bool {
 // service holds now, and all checkpoints that were ever seen with one another.
 func (k *killed) check(first int) {
 	k.t.Helper()
-	key, err := os.ReadFile(filepath.Join(k.dir, "data", "log.vkey"))
+	p, err := readPolicy(k.policy, filepath.Join(k.dir, "data", "log.vkey"))
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	trust, err := verify.LogKey(strings.TrimSpace(string(key)))
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	trust := verify.Trust{Policy: p}
 	for n, r := range k.acknowledged {
 		if n < first {
 			continue
