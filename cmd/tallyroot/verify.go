@@ -44,7 +44,7 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "entry", Usage: "the entry's bytes in `FILE`, for a receipt", TakesFile: true},
 			&cli.StringFlag{Name: "id", Usage: "the history must be that of this `ID`"},
 			kindFlag(),
-			&cli.DurationFlag{Name: "max-age", Usage: "refuse what was witnessed longer ago than `DURATION`; 0 is any time", DefaultText: "0"},
+			&cli.DurationFlag{Name: "max-age", Usage: "refuse what was witnessed longer ago than `DURATION`; 0 is any time", DefaultText: "24h for a history, any time for a receipt"},
 			jsonFlag(),
 		},
 		Action: verifyFiles,
@@ -138,6 +138,9 @@ type verification struct {
 
 func newVerification(c *cli.Context) (*verification, error) {
 	v := &verification{trust: verify.Trust{Now: time.Now(), MaxAge: c.Duration("max-age")}}
+	if c.IsSet("max-age") && v.trust.MaxAge == 0 {
+		v.trust.MaxAge = verify.AnyAge
+	}
 	var err error
 	if v.trust.Policy, err = readPolicy(c.String("policy"), c.String("log-key")); err != nil {
 		return nil, err
