@@ -28,7 +28,7 @@ import (
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 )
 
-// killsWanted is how many services TestKill kills; 3 if it is not set.
+// killsWanted is how many times TestKill and its like kill; a few times if it is not set.
 const killsWanted = "TALLYROOT_KILLS"
 
 // TestKill kills the real service at random moments under load. Whatever it had

@@ -45,7 +45,7 @@ func TestKillWitnesses(t *testing.T) {
 	k.flags = []string{"--policy", k.policy}
 	k.start()
 	k.addParticipant()
-	for i := range kills(t, 3) {
+	for i := range kills(t, 2) {
 		w := witnesses[i%len(witnesses)]
 		k.round("a witness, and then the service", func() error {
 			if err := w.kill(); err != nil {
