@@ -29,10 +29,12 @@ lint:
 	go vet ./...
 	staticcheck ./...
 
-# The Go code and the OpenAPI document from proto/. The same input gives the same bytes.
-generate:
-	scripts/install-tools.sh --generate
+# The Go code and the OpenAPI document from proto/, and the verifier of the product page. The same input
+# gives the same bytes; the tests check that of the verifier.
+generate: tools
 	scripts/generate.sh
+	go generate ./gateway/web/verifier/...
+	cd gateway/web/verifier && go run ./build
 
 check-generated:
 	scripts/check-generated.sh

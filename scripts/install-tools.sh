@@ -4,8 +4,6 @@
 #
 # Programs of Debian come through apt-get, as root or through sudo. Go programs
 # are built into build/bin at the versions below, never into the user's GOBIN.
-#
-# With --generate it sees only to what `make generate` needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin="$PWD/build/bin"
@@ -15,21 +13,19 @@ mkdir -p "$bin"
 debian=(
 	'protobuf-compiler protoc'
 	'libprotobuf-dev /usr/include/google/protobuf/descriptor.proto'
+	'chromium chromium'
+	'fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'
+	'zbar-tools zbarimg'
+	'mariadb-server-core /usr/sbin/mariadbd'
+	'mariadb-client mariadb-dump'
+	'nodejs node'
+	'npm npm'
+	'curl curl'
+	'openssl openssl'
+	'python3 python3'
+	'gcc gcc'
+	'libc6-dev /usr/include/stdlib.h'
 )
-if [ "${1:-}" != --generate ]; then
-	debian+=(
-		'chromium chromium'
-		'fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'
-		'zbar-tools zbarimg'
-		'mariadb-server-core /usr/sbin/mariadbd'
-		'mariadb-client mariadb-dump'
-		'curl curl'
-		'openssl openssl'
-		'python3 python3'
-		'gcc gcc'
-		'libc6-dev /usr/include/stdlib.h'
-	)
-fi
 
 missing=()
 for row in "${debian[@]}"; do
@@ -68,9 +64,6 @@ fi
 
 # Go programs: import path and version. They are built outside the module, so
 # that their dependencies stay out of go.sum.
-if [ "${1:-}" = --generate ]; then
-	exit 0 # scripts/generate.sh installs the generators
-fi
 tool() {
 	local path=$1 version=$2 name
 	name=$(basename "$path")
@@ -86,3 +79,10 @@ tool github.com/transparency-dev/tessera/cmd/fsck v1.0.4
 trillian=$(go list -m -f '{{.Version}}' github.com/google/trillian)
 tool github.com/google/trillian/cmd/trillian_log_server "$trillian"
 tool github.com/google/trillian/cmd/trillian_log_signer "$trillian"
+
+# The libraries of the product page's verifier, as its lock file names them.
+verifier=gateway/web/verifier
+if [ ! "$verifier/node_modules/.package-lock.json" -nt "$verifier/package-lock.json" ]; then
+	echo "Installing the libraries of $verifier"
+	npm ci --prefix "$verifier" --ignore-scripts --no-audit --no-fund --silent
+fi
