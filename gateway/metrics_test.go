@@ -1,8 +1,11 @@
 package gateway_test
 
 import (
+	"fmt"
 	"maps"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,7 +15,27 @@ import (
 
 	"github.com/tallyroot/tallyroot/gateway"
 	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/trillianlog/witness"
 )
+
+// witnessed starts a witness and gives the policy that needs it.
+func witnessed(t *testing.T, c *provenance.Config) []byte {
+	t.Helper()
+	key, err := provenance.MakeKeys(c.Dir, c.Origin, filepath.Join(c.Dir, "last-checkpoint"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := witness.Open(witness.Options{Dir: t.TempDir(), Name: "witness.example/1", Logs: []witness.Log{{Key: key}}, Logger: c.Logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := httptest.NewServer(w)
+	t.Cleanup(func() {
+		at.Close()
+		w.Close()
+	})
+	return fmt.Appendf(nil, "log %s\nwitness one %s %s\nquorum one\n", key, w.Verifier(), at.URL)
+}
 
 // What docs/operations.md says of metrics is what /metrics gives, and the other
 // way round.
@@ -35,7 +58,10 @@ func TestMetricsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := open(t, func(o *gateway.Options) { o.Registry = registry }, func(c *provenance.Config) { c.Hooks = hooks })
+	h := open(t, func(o *gateway.Options) { o.Registry = registry }, func(c *provenance.Config) {
+		c.Hooks = hooks
+		c.Policy = witnessed(t, c)
+	})
 	h.log(event(1)) // what has labels is there once it was counted
 	families, err := registry.Gather()
 	if err != nil {
