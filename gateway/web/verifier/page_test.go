@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/tallyroot/tallyroot/gateway/web/verifier"
@@ -118,7 +119,8 @@ type host struct {
 	journey []byte
 	status  int
 	trust   verifier.Trust
-	steps   []int // positions of the steps that the page shows
+	workers string // a directive that stands before the others
+	steps   []int  // positions of the steps that the page shows
 	asked   []string
 }
 
@@ -134,7 +136,7 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked = append(h.asked, r.URL.Path)
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "+verifier.ContentSecurityPolicy)
+	w.Header().Set("Content-Security-Policy", h.workers+"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "+verifier.ContentSecurityPolicy)
 	switch r.URL.Path {
 	case "/v1/journey":
 		w.Header().Set("Content-Type", "application/json")
@@ -178,8 +180,21 @@ func browser(t testing.TB) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 5*patience)
 	t.Cleanup(cancel)
+	count := page.AddScriptToEvaluateOnNewDocumentParams{Source: countWorkers}
+	if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, count); err != nil {
+		t.Fatal(err)
+	}
 	return ctx
 }
+
+// countWorkers counts what workers answer.
+const countWorkers = `var workerAnswers = 0;
+if (window.Worker) window.Worker = class extends Worker {
+	constructor(address) {
+		super(address);
+		this.addEventListener("message", () => workerAnswers++);
+	}
+};`
 
 // A seen is what the panel says.
 type seen struct {
@@ -242,6 +257,9 @@ func TestPage(t *testing.T) {
 
 	t.Run("good", func(t *testing.T) {
 		h.open(t, ctx, "").is(t, "good", "", complete...)
+		if n := evaluate[int](t, ctx, "workerAnswers"); n != 1 {
+			t.Errorf("the worker gave %d answers; want 1", n)
+		}
 		for _, path := range h.asked {
 			switch path {
 			case "/v1/journey", "/assets/verifier.js", "/assets/panel.css", "/favicon.ico", path:
@@ -249,6 +267,14 @@ func TestPage(t *testing.T) {
 				t.Errorf("the page asked for %s", path)
 			}
 		}
+	})
+	t.Run("no worker", func(t *testing.T) {
+		h.workers = "worker-src 'none'; "
+		h.open(t, ctx, "").is(t, "good", "", complete...)
+		if n := evaluate[int](t, ctx, "workerAnswers"); n != 0 {
+			t.Errorf("the worker gave %d answers where there may be none", n)
+		}
+		h.workers = ""
 	})
 	t.Run("no witnesses", func(t *testing.T) {
 		h.trust.LogPolicy = "log " + s.LogKey.Verifier().String() + "\nquorum none\n"
@@ -288,7 +314,7 @@ func TestPage(t *testing.T) {
 			journey, reason := lie(t)
 			h.journey = journey
 			want := "Do not rely on this"
-			if reason == "" {
+			if reason == "incomplete" {
 				want = "Journey incomplete"
 			}
 			h.open(t, ctx, "").is(t, "bad", reason, want)
@@ -349,7 +375,7 @@ func (s *story) lies() map[string]func(t *testing.T) ([]byte, string) {
 		"an ingredient is hidden": func(*testing.T) ([]byte, string) {
 			return answer(s.snapshot, func(j *history.Journey) {
 				j.Histories = slices.DeleteFunc(j.Histories, func(h history.History) bool { return strings.HasSuffix(h.ID, "LOT-7") })
-			}), ""
+			}), "incomplete"
 		},
 		"the log is forked": func(t *testing.T) ([]byte, string) {
 			// Another log of the same name and size: the witnesses have not cosigned it.
@@ -368,7 +394,7 @@ func (s *story) lies() map[string]func(t *testing.T) ([]byte, string) {
 		},
 		"another journey": func(*testing.T) ([]byte, string) {
 			j := s.snapshot.Journey("urn:x:other:7", s.goTrust())
-			return j.Append(nil), ""
+			return j.Append(nil), "incomplete"
 		},
 		"a signature is moved": func(*testing.T) ([]byte, string) {
 			return answer(s.snapshot, each(func(h *history.History) {

@@ -14,8 +14,8 @@ import (
 var Style []byte
 
 // ContentSecurityPolicy is what a page that holds a panel must allow beside what it
-// needs itself, each directive with what stands behind it.
-const ContentSecurityPolicy = "script-src 'self'; worker-src 'self'; connect-src 'self'"
+// needs itself. The worker is made from the script's own bytes, which is the blob.
+const ContentSecurityPolicy = "script-src 'self'; worker-src blob:; connect-src 'self'"
 
 //go:embed panel.html
 var panelText string

@@ -1,4 +1,5 @@
 // Who makes the checks: a worker, so that the page stays quick whatever it is given.
+import { type Bytes, hex, sha256 } from "./bytes.ts";
 import { type Answer, answer, type Job } from "./job.ts";
 
 // patience is how long a check may take, in milliseconds.
@@ -9,39 +10,48 @@ export const patience = 60_000;
 const maxHere = 4 << 20;
 
 export class Checker {
-	private readonly script: string;
-	private worker: Worker | undefined;
+	// code is the SHA-256 of the script that makes the checks, in hexadecimal, as far as
+	// it is known.
+	code = "unknown";
+	private readonly text: Promise<Bytes | undefined>;
+	private worker: Promise<Worker | undefined>;
+	private busy = false;
 
-	// A Checker starts its worker at once, from the address of this script.
-	constructor(script: string) {
-		this.script = script;
+	// A Checker's worker runs the very bytes that the page runs: the browser holds both
+	// against the page's digest of them.
+	constructor(script: HTMLScriptElement | null) {
+		if (script?.integrity.startsWith("sha256-")) this.code = hex(Uint8Array.from(atob(script.integrity.slice(7)), (c) => c.charCodeAt(0)));
+		this.text = read(script);
 		this.worker = this.start();
 	}
 
-	private start(): Worker | undefined {
+	private async start(): Promise<Worker | undefined> {
+		const text = await this.text;
+		if (!text) return undefined;
+		const address = URL.createObjectURL(new Blob([text as BlobPart], { type: "text/javascript" }));
 		try {
-			return new Worker(this.script);
+			const worker = new Worker(address);
+			this.code = hex(sha256(text));
+			return worker;
 		} catch {
-			return undefined; // the page is a file, or its policy lets it have none
+			return undefined; // the page's policy lets it have none
 		}
 	}
 
 	// check makes one check; one that is still going on is given up and never answered.
 	async check(job: Job): Promise<Answer> {
 		if (this.busy) this.restart();
-		const worker = this.worker;
+		const worker = await this.worker;
 		if (!worker) return this.here(job);
 		this.busy = true;
 		const result = await new Promise<Answer | "slow" | "broken">((resolve) => {
 			const timer = setTimeout(() => resolve("slow"), patience);
-			worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+			const end = (result: Answer | "broken") => {
 				clearTimeout(timer);
-				resolve(data);
+				resolve(result);
 			};
-			worker.onerror = () => {
-				clearTimeout(timer);
-				resolve("broken");
-			};
+			worker.onmessage = ({ data }: MessageEvent<Answer>) => end(data);
+			worker.onerror = () => end("broken");
 			worker.postMessage(job);
 		});
 		this.busy = false;
@@ -50,14 +60,12 @@ export class Checker {
 			return { report: { tone: "bad", reason: "slow", headline: "Not checked: the check took too long.", lines: [] }, milliseconds: patience };
 		}
 		if (result !== "broken") return result;
-		this.worker = undefined;
+		this.worker = Promise.resolve(undefined);
 		return this.here(job);
 	}
 
-	private busy = false;
-
 	private restart(): void {
-		this.worker?.terminate();
+		void this.worker.then((worker) => worker?.terminate());
 		this.worker = this.start();
 		this.busy = false;
 	}
@@ -66,5 +74,17 @@ export class Checker {
 		if (job.saved.length > maxHere) return { report: { tone: "part", reason: "slow", headline: "Not checked: this is too large to check where no worker runs.", lines: [] }, milliseconds: 0 };
 		await new Promise((resolve) => setTimeout(resolve)); // the page shows what it is doing first
 		return answer(job);
+	}
+}
+
+// read gives the script's bytes, again; undefined where they cannot be had, as on a
+// page that is a file.
+async function read(script: HTMLScriptElement | null): Promise<Bytes | undefined> {
+	if (!script?.src) return undefined;
+	try {
+		const response = await fetch(script.src, { integrity: script.integrity, cache: "force-cache", credentials: "omit" });
+		return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+	} catch {
+		return undefined;
 	}
 }

@@ -75,7 +75,6 @@ export class Form {
 }
 
 function checkText(name: string, v: Value | undefined, limit: number): string {
-	// eslint-disable-next-line no-control-regex
 	if (typeof v !== "string" || v === "" || byteLength(v) > limit || /[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(v)) {
 		throw wrong(name, `a text of 1 to ${limit} bytes`);
 	}

@@ -34,7 +34,6 @@ export const validName = (s: string): boolean => s !== "" && !notInName.test(s);
 
 export function parseNote(signed: string): Note {
 	if (byteLength(signed) > maxSize) throw bad(`the checkpoint has more than ${maxSize} bytes`);
-	// eslint-disable-next-line no-control-regex
 	if (/[\x00-\x09\x0b-\x1f]/.test(signed)) throw bad("the checkpoint has a control character");
 	const split = signed.lastIndexOf("\n\n");
 	if (split < 0) throw bad("no blank line stands between the checkpoint's text and its signatures");

@@ -10,7 +10,8 @@ import { type Report } from "./words.ts";
 
 const anyAge = 1n << 62n; // what was saved long ago is as good as it was
 
-// start fills the page's section verification.
+// start fills the page's section verification; script is the element that this script
+// came in.
 export function start(script: HTMLScriptElement | null): void {
 	const section = document.getElementById("verification");
 	if (section) void new Panel(section, script).begin();
@@ -32,7 +33,6 @@ interface Subject {
 
 class Panel {
 	private readonly section: HTMLElement;
-	private readonly code: string;
 	private readonly checker: Checker;
 	private source: Source = { trust: {}, from: `from ${location.host || "this page"}, whose word this checks`, own: false };
 	private subject: Subject | undefined;
@@ -40,8 +40,7 @@ class Panel {
 
 	constructor(section: HTMLElement, script: HTMLScriptElement | null) {
 		this.section = section;
-		this.code = script?.integrity ? hexDigest(script.integrity) : "unknown";
-		this.checker = new Checker(script?.src ?? "");
+		this.checker = new Checker(script);
 	}
 
 	async begin(): Promise<void> {
@@ -148,7 +147,7 @@ class Panel {
 		const { subject, source } = this;
 		const lines = [`Keys and policy: ${source.from}.`];
 		if (subject) lines.push(`The proofs: ${subject.from}.`);
-		lines.push(`Checked by the script of ${location.host || "a saved page"}, SHA-256 ${this.code}. An independent check is that of the program tallyroot, or of this script on another’s page.`);
+		lines.push(`Checked by the script of ${location.host || "a saved page"}, SHA-256 ${this.checker.code}. An independent check is that of the program tallyroot, or of this script on another’s page.`);
 		return lines.map((line) => element("li", line));
 	}
 
@@ -212,11 +211,6 @@ function save(saved: Bytes, id: string): void {
 	link.download = id.replace(/^https:\/\/id\.gs1\.org\//, "").replace(/[^A-Za-z0-9.-]+/g, "-") + ".journey.json";
 	link.click();
 	setTimeout(() => URL.revokeObjectURL(link.href), patience);
-}
-
-function hexDigest(integrity: string): string {
-	const raw = atob(integrity.replace(/^sha256-/, ""));
-	return Array.from(raw, (c) => c.charCodeAt(0).toString(16).padStart(2, "0")).join("");
 }
 
 function element(tag: string, ...children: (Node | string)[]): HTMLElement {

@@ -60,7 +60,6 @@ export function parsePolicy(text: string): Policy {
 	};
 	text.split("\n").forEach((line, n) => {
 		try {
-			// eslint-disable-next-line no-control-regex
 			if (/[\x00-\x08\x0b-\x1f\x7f]/.test(line)) throw bad("control character");
 			const [keyword, ...words] = line.split(/[ \t]+/).filter(Boolean);
 			if (keyword === undefined || keyword.startsWith("#")) return;

@@ -3,7 +3,7 @@
 import { type Bytes, equal } from "./bytes.ts";
 import { type Checkpoint, parseCheckpoint } from "./checkpoint.ts";
 import { continues } from "./merkle.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, under } from "./refusal.ts";
 
 export class Memory {
 	private readonly logs = new Map<string, { checkpoint: Checkpoint; signed: string }>(); // by origin
@@ -18,7 +18,7 @@ export class Memory {
 	// itself. It refuses two roots of one size, and what is not proved; then what is
 	// remembered stays as it was.
 	see(signed: string, proof: readonly Bytes[]): void {
-		const now = parseCheckpoint(signed).checkpoint;
+		const now = under((reason) => `log-${reason}`, () => parseCheckpoint(signed).checkpoint);
 		const last = this.last(now.origin);
 		if (last) {
 			if (now.size === last.size && !equal(now.root, last.root)) throw new Refusal("fork", `at size ${now.size} the log ${now.origin} was shown with two roots`);

@@ -76,6 +76,7 @@ export function journeyReport(v: CheckedJourney): Report {
 	if (v.notFollowed.length > 0) lines.push(`The service says that it did not follow ${plural(v.notFollowed.length, "identifier", "identifiers")}.`);
 	return {
 		tone: tones[v.claim],
+		...(v.claim === "incomplete" ? { reason: v.claim } : {}),
 		headline: sentence(v.claim, v.anchor),
 		about: v.journey.id,
 		lines: [...lines, ...vouched(v.anchor)],
