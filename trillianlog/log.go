@@ -391,6 +391,8 @@ func (l *Log) Status() Status {
 		st.Writable = s.refuse
 	case s.away != nil:
 		st.Writable = s.away.status()
+	case s.trial != nil:
+		st.Writable = s.trial.status()
 	default:
 		st.Writable = s.behind()
 	}

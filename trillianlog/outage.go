@@ -60,7 +60,11 @@ func (s *sequencer) leave(cause error) {
 		return
 	}
 	if s.away == nil {
-		s.away, s.answers = newOutage(time.Now()), false
+		since := time.Now()
+		if s.trial != nil {
+			since = s.trial.since // it never ended
+		}
+		s.away, s.answers, s.trial = newOutage(since), false, nil
 		s.outage.Store(s.away)
 		s.drop(s.away.refusal)
 		if b := s.writing; b != nil && b.sent {
@@ -100,6 +104,9 @@ func (s *sequencer) regain(ctx context.Context) {
 	s.away = nil
 	s.outage.Store(nil)
 	refused := errors.Is(o.cause, errRefused)
+	if refused {
+		s.trial = o
+	}
 	s.mu.Unlock()
 	close(o.over)
 	s.noteStored()

@@ -279,10 +279,18 @@ func TestAnOutageIsSaidOnce(t *testing.T) {
 			t.Fatal("it was taken")
 		}
 		tried++
-		eventually(t, "one more is tried", func() bool { return l.Refusal() == nil })
+		eventually(t, "one more is tried", func() bool {
+			if l.Status().Writable == nil {
+				t.Fatal("between two writes that were refused, the log says that it takes leaves")
+			}
+			return l.Refusal() == nil
+		})
 	}
 	f.Set(outagetest.Works, "add")
 	eventually(t, "one is taken", func() bool { return w.logOne(l, leaf("taken", "text")) == nil })
+	if err := l.Status().Writable; err != nil {
+		t.Errorf("after a write was taken: %v", err)
+	}
 	lines := said.take()
 	if len(lines) > 3 || !strings.Contains(lines[len(lines)-1], "takes leaves again") {
 		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))

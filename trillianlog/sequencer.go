@@ -77,6 +77,7 @@ type sequencer struct {
 	unpublished []*batch // durable, in the order of their writing
 	away        *outage  // nil while the back end takes leaves
 	answers     bool     // it is away, and has answered since
+	trial       *outage  // it refused the last write, and the next one is let through
 	counts      Counts
 }
 
@@ -245,6 +246,9 @@ func (s *sequencer) finish(b *batch, fresh int, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err == nil && fresh > 0 {
+		s.trial = nil
+	}
 	s.writing = nil
 	for _, it := range b.items {
 		delete(s.flying, it.identity)

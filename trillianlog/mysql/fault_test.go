@@ -642,8 +642,28 @@ func TestTwoWriters(t *testing.T) {
 		writers = append(writers, open(t, mysqltest.Open(t, server, name), nil))
 	}
 	const rounds, batch = 30, 7
-	var all sync.WaitGroup
+	var all, watching sync.WaitGroup
+	over := make(chan struct{})
 	for w, b := range writers {
+		// Whatever the other one does, the tree that each sees only grows.
+		watching.Go(func() {
+			for seen := uint64(0); ; {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				response, err := b.Client().GetLatestSignedLogRoot(context.Background(), &trillian.GetLatestSignedLogRootRequest{LogId: b.TreeID()})
+				if err != nil {
+					continue
+				}
+				var now types.LogRootV1
+				if err := now.UnmarshalBinary(response.SignedLogRoot.LogRoot); err != nil || now.TreeSize < seen {
+					t.Errorf("after a tree of %d leaves came one of %d, %v", seen, now.TreeSize, err)
+				}
+				seen = now.TreeSize
+			}
+		})
 		all.Go(func() {
 			for round := range rounds {
 				at, holes, err := b.Next(context.Background())
@@ -658,6 +678,8 @@ func TestTwoWriters(t *testing.T) {
 		})
 	}
 	all.Wait()
+	close(over)
+	watching.Wait()
 	b := open(t, mysqltest.Open(t, server, name), nil)
 	size, holes, err := b.Next(t.Context())
 	if err != nil || size == 0 {

@@ -38,11 +38,15 @@ type integrator struct {
 
 	// made is the root that the last write has made, until it is asked for.
 	made atomic.Pointer[madeRoot]
+	// told is the size of the largest tree that latest has given from the
+	// database: another process may have made it since.
+	told atomic.Uint64
 }
 
 // madeRoot is the newest root for a moment.
 type madeRoot struct {
 	root *trillian.SignedLogRoot
+	size uint64
 	at   time.Time
 }
 
@@ -52,13 +56,14 @@ const newsFor = 20 * time.Millisecond
 // latest is the newest root. Whoever asks first after a write of this process gets
 // the root that it made, all others what the database says now.
 func (g *integrator) latest(ctx context.Context, tree int64) (*trillian.SignedLogRoot, error) {
-	if made := g.made.Swap(nil); made != nil && time.Since(made.at) < newsFor {
+	if made := g.made.Swap(nil); made != nil && time.Since(made.at) < newsFor && made.size >= g.told.Load() {
 		return made.root, nil
 	}
 	head, err := g.head(ctx, tree)
 	if err != nil {
 		return nil, err
 	}
+	g.told.Store(head.TreeSize)
 	return head.signed()
 }
 
@@ -97,7 +102,7 @@ func (g *integrator) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree
 	g.reach(after(leaves))
 	if together {
 		if made != nil {
-			g.made.Store(&madeRoot{made, time.Now()})
+			g.made.Store(&madeRoot{made, after(leaves), time.Now()})
 		}
 		return results, nil
 	}
