@@ -204,7 +204,7 @@ type seen struct {
 
 const look = `(async () => {
 	const panel = document.getElementById("verification");
-	while (panel.hasAttribute("aria-busy") || !panel.hasAttribute("role")) await new Promise((resolve) => setTimeout(resolve, 20));
+	while (panel.getAttribute("aria-busy") !== "false") await new Promise((resolve) => setTimeout(resolve, 20));
 	return { Tone: panel.classList[1], Reason: panel.dataset.reason ?? "", Text: panel.innerText + [...panel.querySelectorAll("li")].map((li) => "\n" + li.textContent).join(""), First: !panel.previousElementSibling };
 })()`
 
@@ -251,8 +251,8 @@ func TestPage(t *testing.T) {
 	size := s.snapshot.Size
 	digest := sha256.Sum256(verifier.Script)
 	complete := []string{
-		fmt.Sprintf("Complete up to entry %d, witnessed at 20", size), "60 entries tell of it", "Every signature holds", "w1, w2", "rebuilt from the log by w1",
-		fmt.Sprintf("%x", digest), "whose word this checks", "farm-3",
+		fmt.Sprintf("Complete up to entry %d, witnessed at 20", size), "60 entries tell of it", "Every signature holds", "w1 (witness.example/1), w2 (witness.example/2); the quorum at 20", "rebuilt from the log by w1 (rebuilder.example/1).",
+		fmt.Sprintf("%x", digest), ", by the keys that this server names.", "whose word this checks", "farm-3",
 	}
 
 	t.Run("good", func(t *testing.T) {
@@ -289,9 +289,9 @@ func TestPage(t *testing.T) {
 		stranger := s.trust
 		stranger.LogPolicy = strings.Replace(stranger.LogPolicy, "witness w1 "+s.LogCosigners[0].Verifier(), "witness w1 "+verifytest.NewCosigner("witness.example/3").Verifier(), 1)
 		h.open(t, ctx, "#policy="+fragment(t, stranger)).is(t, "bad", "log-quorum", "from the link that led here")
-		h.open(t, ctx, "#policy=AAAA").is(t, "bad", "policy", "cannot be read")
+		h.open(t, ctx, "#policy=AAAA").is(t, "bad", "policy", "Not checked on your device", "cannot be read")
 		h.trust = verifier.Trust{}
-		h.open(t, ctx, "").is(t, "part", "policy", "no keys")
+		h.open(t, ctx, "").is(t, "part", "policy", "Not checked on your device", "no keys")
 		h.trust = s.trust
 	})
 	t.Run("answers no journey", func(t *testing.T) {
@@ -336,7 +336,7 @@ func TestPage(t *testing.T) {
 		drop := func(text string) seen {
 			t.Helper()
 			return evaluate[seen](t, ctx, `(() => {
-				document.getElementById("verification").removeAttribute("role");
+				document.getElementById("verification").setAttribute("aria-busy", "true");
 				const files = new DataTransfer();
 				files.items.add(new File([`+strconv.Quote(text)+`], "a.json"));
 				dispatchEvent(new DragEvent("drop", { dataTransfer: files }));
@@ -345,7 +345,7 @@ func TestPage(t *testing.T) {
 		drop(saved).is(t, "good", "", "from the file a.json", "The file itself says what it is about")
 		drop(strings.Replace(saved, `"positions":["`, `"positions":["0","`, 1)).is(t, "bad", "list", "from the file a.json")
 		drop("log "+s.LogKey.Verifier().String()+"\nquorum none\n").is(t, "bad", "list", "Keys and policy: from the file a.json")
-		drop("nothing that is known").is(t, "bad", "", "neither a saved proof nor keys")
+		drop("nothing that is known").is(t, "bad", "policy", "Not checked on your device", "neither a saved proof nor keys")
 	})
 }
 

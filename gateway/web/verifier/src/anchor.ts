@@ -3,7 +3,7 @@ import { type Bytes, encode, equal } from "./bytes.ts";
 import { parseEntry } from "./entry.ts";
 import { type Leaf, parseLeaf } from "./map.ts";
 import { included, leafHash } from "./merkle.ts";
-import { type Policy, trusting, type Verdict } from "./policy.ts";
+import { type Policy, trusting, type Verdict, type Witness } from "./policy.ts";
 import { Refusal, under, within } from "./refusal.ts";
 import { type SavedHistory, type SavedIndex } from "./saved.ts";
 import { indexOrigin, parseGenesis } from "./statement.ts";
@@ -14,7 +14,7 @@ export interface Anchor {
 	index: Verdict | undefined; // of the index log's, whose newest leaf is about the log's
 	mapRoot: Bytes | undefined;
 	independent: boolean; // the index log's quorum cannot be met without an index-verifier
-	rebuilders: string[]; // the index-verifiers that cosigned
+	rebuilders: Witness[]; // the index-verifiers that cosigned
 	indexFromGenesis: boolean; // the index log's key was taken from the log's first entry
 	operatorTrusted: boolean; // the reader's own key vouches for the operator, and not the log's first entry
 }
@@ -45,7 +45,7 @@ export function checkAnchor(t: Trust, h: SavedHistory, operator: SavedHistory | 
 		throw new Refusal("log-leaf", `the index was made from size ${b.size} of ${b.origin}, and the checkpoint is of size ${a.size} of ${a.origin}${a.size === b.size ? ", with another root" : ""}`);
 	}
 	checkTime(t, verdict);
-	const rebuilders = index.witnesses.filter((label) => t.indexPolicy?.witnesses.some((w) => w.label === label && t.indexVerifiers.includes(w.vkey)));
+	const rebuilders = index.witnesses.filter((w) => t.indexVerifiers.includes(w.vkey));
 	return { ...anchor, log: verdict, index, mapRoot: leaf.mapRoot, rebuilders, indexFromGenesis: before !== undefined };
 }
 

@@ -31,7 +31,7 @@ function report({ saved, asked, trust, now }: Job): Report {
 		return isHistory(saved) ? historyReport(checkHistory(saved, undefined, t)) : journeyReport(checkJourney(saved, asked, t));
 	} catch (e) {
 		if (e instanceof Refusal) return refusalReport(e);
-		return { tone: "bad", reason: "internal", headline: "This could not be checked: the check itself failed.", lines: [String(e)] };
+		return { tone: "bad", unchecked: true, reason: "internal", headline: "This could not be checked: the check itself failed.", lines: [String(e)] };
 	}
 }
 

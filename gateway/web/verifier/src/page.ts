@@ -4,9 +4,9 @@ import { base64, type Bytes, concat, decode, encode } from "./bytes.ts";
 import { canonical } from "./gs1/identifier.ts";
 import { Checker, patience } from "./checker.ts";
 import { maxSaved } from "./saved.ts";
-import { parseTrust, policyFragment, trustOfFragment } from "./sources.ts";
+import { isObjectText, parseTrust, policyFragment, trustOfFragment } from "./sources.ts";
 import { type TrustTexts } from "./trust.ts";
-import { type Report } from "./words.ts";
+import { type Report, type Tone } from "./words.ts";
 
 const anyAge = 1n << 62n; // what was saved long ago is as good as it was
 
@@ -44,7 +44,7 @@ class Panel {
 	}
 
 	async begin(): Promise<void> {
-		addEventListener("hashchange", () => this.believe() && void this.check());
+		addEventListener("hashchange", () => location.hash.startsWith(policyFragment) && this.believe() && void this.check());
 		for (const name of ["dragover", "drop"] as const) {
 			addEventListener(name, (e) => {
 				if (!e.dataTransfer?.types.includes("Files")) return;
@@ -60,55 +60,56 @@ class Panel {
 	private believe(): boolean {
 		try {
 			const pinned = trustOfFragment(location.hash);
-			if (pinned) this.source = { trust: pinned, from: "from the link that led here", own: true };
-			else if (!this.source.own) this.source.trust = parseTrust(this.section.dataset["trust"] ?? "{}", {});
+			if (pinned) this.source = { trust: pinned, from: "from the link that led here, as good as who gave it to you", own: true };
+			else this.source.trust = parseTrust(this.section.dataset["trust"] ?? "{}", {});
 			return true;
 		} catch (e) {
-			this.show({ tone: "bad", reason: "policy", headline: "Not checked: the keys and policy cannot be read.", lines: [String(e)] });
+			this.fail("bad", "policy", "The keys and policy cannot be read.", String(e));
 			return false;
 		}
 	}
 
 	private async load(): Promise<void> {
 		const address = this.section.dataset["journey"];
-		if (!address) return this.show({ tone: "part", headline: "Drop a saved proof here to check it.", lines: [] });
-		this.show({ tone: "part", headline: "Checking on your device …", lines: [] }, true);
+		if (!address) return this.fail("part", "absent", "Drop a saved proof here to check it.");
+		this.show({ tone: "part", unchecked: true, headline: "Checking on your device …", lines: [] }, true);
 		try {
 			this.subject = { saved: await fetchBytes(address), from: `fetched from ${new URL(address, location.href).host}`, file: false };
 		} catch (e) {
-			return this.show({ tone: "part", reason: "absent", headline: "Not checked on your device: the proofs did not come.", lines: [String(e)] });
+			return this.fail("part", "absent", "The proofs did not come.", String(e));
 		}
 		await this.check();
 	}
 
 	// take takes files: a saved proof, or keys and a policy.
 	private async take(files: File[]): Promise<void> {
+		this.run++;
 		for (const file of files) {
-			if (file.size > maxSaved) continue;
-			const saved = new Uint8Array(await file.arrayBuffer());
-			if (!isProof(saved)) {
-				try {
-					this.trustIn(decode(saved), `from the file ${file.name}`);
-				} catch (e) {
-					return this.show({ tone: "bad", headline: `${file.name} is neither a saved proof nor keys and a policy.`, lines: [String(e)] });
-				}
+			if (file.size > maxSaved) return this.fail("bad", "malformed", `${file.name} is too large.`);
+			const bytes = new Uint8Array(await file.arrayBuffer());
+			if (isProof(bytes)) {
+				this.subject = { saved: bytes, from: `from the file ${file.name}`, file: true };
 				continue;
 			}
-			this.subject = { saved, from: `from the file ${file.name}`, file: true };
+			try {
+				const { trust, from, own } = this.source;
+				const text = decode(bytes);
+				const added = own && !isObjectText(text); // to what the reader brought before
+				this.source = { trust: parseTrust(text, added ? trust : {}), from: `${added ? `${from}, and ` : ""}from the file ${file.name}`, own: true };
+			} catch (e) {
+				return this.fail("bad", "policy", `${file.name} is neither a saved proof nor keys and a policy.`, String(e));
+			}
 		}
 		await this.check();
-	}
-
-	private trustIn(text: string, from: string): void {
-		this.source = { trust: parseTrust(text, this.source.own ? this.source.trust : {}), from, own: true };
 	}
 
 	private async check(): Promise<void> {
 		const { subject, section } = this;
 		const { trust } = this.source;
 		if (!subject) return;
-		if (!trust.logPolicy) return this.show({ tone: "part", reason: "policy", headline: "Not checked: there are no keys to check with.", lines: ["Choose a policy of the log, from somebody whom you trust."] });
+		if (!trust.logPolicy) return this.fail("part", "policy", "There are no keys to check with.", "Choose a policy of the log, from somebody whom you trust.");
 		const run = ++this.run;
+		section.setAttribute("aria-busy", "true");
 		const { report, milliseconds } = await this.checker.check({
 			saved: subject.saved,
 			asked: subject.file ? undefined : asked(section.dataset["id"]),
@@ -117,38 +118,43 @@ class Panel {
 		});
 		if (run !== this.run) return;
 		if (!subject.file) markSteps(report);
-		this.show({ ...report, lines: [...report.lines, `Checked in ${Math.ceil(milliseconds)} ms.`] });
+		// Who rebuilds an index is the reader's to say: here the server did.
+		if (!this.source.own && report.tone === "good") report.headline = report.headline.replace(/\.$/, ", by the keys that this server names.");
+		this.show(report, false, `Checked in ${Math.ceil(milliseconds)} ms.`);
+	}
+
+	// fail says why nothing was checked.
+	private fail(tone: Tone, reason: string, headline: string, ...lines: string[]): void {
+		this.show({ tone, unchecked: true, reason, headline, lines });
 	}
 
 	// show puts a report into the section: what is wrong comes first on the page.
-	private show(report: Report, busy = false): void {
+	private show(report: Report, busy = false, ...more: string[]): void {
 		const { section, subject, source } = this;
 		section.className = `verification ${report.tone}`;
-		section.toggleAttribute("aria-busy", busy);
+		section.setAttribute("aria-busy", String(busy));
 		section.dataset["reason"] = report.reason ?? "";
 		section.setAttribute("role", report.tone === "bad" ? "alert" : "status");
 		if (report.tone === "bad") section.parentElement?.prepend(section);
 		section.replaceChildren(
-			element("h2", "Checked on your device"),
+			element("h2", report.unchecked && !busy ? "Not checked on your device" : "Checked on your device"),
 			element("p", element("strong", report.headline)),
 			...(report.about ? [element("p", element("bdi", report.about))] : []),
-			element("ul", ...report.lines.map((line) => element("li", element("bdi", line))), ...(busy ? [] : this.provenance())),
-			...list("Left out", report.missing),
-			...list(
-				"The entries, as your device read them",
-				report.entries?.map((e) => `${e.said} · entry ${e.index}${e.flaw ? ` · ${e.flaw}` : ""}`),
-			),
+			element("ul", ...[...report.lines, ...(busy ? [] : [`Keys and policy: ${source.from}.`])].map((line) => element("li", element("bdi", line)))),
+			...list(`Left out: ${report.missing?.length}`, report.missing, true),
+			...list(`The entries as your device read them: ${report.entries?.length}`, report.entries?.map((e) => `${e.said} · entry ${e.index}${e.flaw ? ` · ${e.flaw}` : ""}`)),
+			...list("Whose proofs, whose code", busy ? [] : [...this.rests(), ...more]),
 			...(busy ? [] : [this.actions(subject, source)]),
 		);
 	}
 
-	// provenance says whose keys, whose proofs and whose code this rests on.
-	private provenance(): HTMLElement[] {
-		const { subject, source } = this;
-		const lines = [`Keys and policy: ${source.from}.`];
-		if (subject) lines.push(`The proofs: ${subject.from}.`);
-		lines.push(`Checked by the script of ${location.host || "a saved page"}, SHA-256 ${this.checker.code}. An independent check is that of the program tallyroot, or of this script on another’s page.`);
-		return lines.map((line) => element("li", line));
+	// rests says whose proofs and whose code this rests on, besides whose keys.
+	private rests(): string[] {
+		return [
+			...(this.subject ? [`The proofs were ${this.subject.from}.`] : []),
+			`The script of ${location.host || "a saved page"} checked them. Its SHA-256 is ${this.checker.code}.`,
+			"An independent check is that of the program tallyroot, or of this script on another’s page.",
+		];
 	}
 
 	private actions(subject: Subject | undefined, source: Source): HTMLElement {
@@ -156,7 +162,7 @@ class Panel {
 		Object.assign(files, { type: "file", multiple: true, onchange: () => void this.take([...(files.files ?? [])]) });
 		const all: Node[] = [element("label", "Check a saved proof, or use keys and a policy of your own: ", files)];
 		if (subject) all.push(button("Save the proof", () => save(subject.saved, this.section.dataset["id"] ?? "proof")));
-		if (source.trust.logPolicy) {
+		if (source.own) {
 			const link = element("a", "Link with these keys") as HTMLAnchorElement;
 			link.href = policyFragment + base64(encode(JSON.stringify(source.trust, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v)))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 			all.push(link);
@@ -169,9 +175,10 @@ class Panel {
 // server did not write. Only where that names nothing, the page's own word is taken.
 function asked(page: string | undefined): string | undefined {
 	const { origin, pathname, search } = location;
+	const link = canonical(origin + pathname + search);
+	if (link?.startsWith("https://id.gs1.org/")) return link;
 	const typed = pathname.endsWith("/id") ? new URLSearchParams(search).get("id") : null;
-	const id = canonical(typed ?? origin + pathname + search);
-	return id !== null && (typed !== null || id.startsWith("https://id.gs1.org/")) ? id : page;
+	return canonical(typed ?? "") ?? page;
 }
 
 // markSteps compares the steps that the server wrote into the page with those that
@@ -179,10 +186,11 @@ function asked(page: string | undefined): string | undefined {
 function markSteps(report: Report): void {
 	if (!report.entries) return;
 	const proved = new Set(report.entries.map((e) => "e" + e.index));
-	const strange = [...document.querySelectorAll("li.step[id]")].filter((li) => !proved.has(li.id));
-	strange.forEach((li) => li.classList.add("unchecked"));
-	if (strange.length === 0) return;
-	Object.assign(report, { tone: "bad", reason: "page-steps", headline: `Do not rely on this page: ${strange.length} of the steps that it shows are not in the journey.` });
+	let strange = 0;
+	for (const li of document.querySelectorAll("li.step[id]")) {
+		if (li.classList.toggle("unchecked", !proved.has(li.id))) strange++;
+	}
+	if (strange > 0) Object.assign(report, { tone: "bad", reason: "page-steps", headline: `Do not rely on this page: ${strange} of the steps that it shows are not in the journey.` });
 }
 
 async function fetchBytes(address: string): Promise<Bytes> {
@@ -223,7 +231,9 @@ function button(text: string, onclick: () => void): HTMLElement {
 	return Object.assign(element("button", text), { type: "button", onclick });
 }
 
-function list(summary: string, items: string[] | undefined): HTMLElement[] {
+function list(summary: string, items: string[] | undefined, open = false): HTMLElement[] {
 	if (!items || items.length === 0) return [];
-	return [element("details", element("summary", `${summary} (${items.length})`), element("ol", ...items.map((item) => element("li", element("bdi", item)))))];
+	const details = element("details", element("summary", summary), element("ul", ...items.map((item) => element("li", element("bdi", item)))));
+	details.toggleAttribute("open", open);
+	return [details];
 }

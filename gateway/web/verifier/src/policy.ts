@@ -39,7 +39,7 @@ export interface Policy {
 // undefined when none is asked for.
 export interface Verdict {
 	checkpoint: Checkpoint;
-	witnesses: string[];
+	witnesses: Witness[]; // those that cosigned, in the policy's order
 	time: bigint | undefined;
 }
 
@@ -169,11 +169,11 @@ export function checkSigned(p: Policy, signed: string): Verdict {
 		const times = verified(note, [w]).map((s: Signature) => cosignedAt(s.bytes)!);
 		if (times.length > 0) latest.set(w, times.reduce((a, b) => (a > b ? a : b)));
 	}
-	const v: Verdict = { checkpoint, witnesses: p.witnesses.filter((w) => latest.has(w)).map((w) => w.label), time: undefined };
+	const v: Verdict = { checkpoint, witnesses: p.witnesses.filter((w) => latest.has(w)), time: undefined };
 	if (!needsWitnesses(p)) return v;
 	const times = [...latest.values()].sort((a, b) => (a > b ? -1 : 1));
 	v.time = times.find((t) => met(p, (w) => (latest.get(w) ?? -1n) >= t));
-	if (v.time === undefined) throw new Refusal("quorum", `cosigned by ${v.witnesses.join(", ") || "none"}, which does not meet the quorum ${p.quorum}`);
+	if (v.time === undefined) throw new Refusal("quorum", `cosigned by ${v.witnesses.map((w) => w.label).join(", ") || "none"}, which does not meet the quorum ${p.quorum}`);
 	return v;
 }
 

@@ -11,10 +11,12 @@ export const policyFragment = "#policy=";
 
 const bad = () => new Refusal("policy", "want a tlog-policy, or a JSON object of the members logPolicy, indexPolicy, indexVerifiers, operatorKey and maxAge");
 
+export const isObjectText = (text: string): boolean => text.trimStart().startsWith("{");
+
 // parseTrust reads keys and policy: a JSON object, or a tlog-policy, of the log or of
 // the index log by its log's name, which is put beside what the reader brought before.
 export function parseTrust(text: string, before: TrustTexts): TrustTexts {
-	if (!text.trimStart().startsWith("{")) {
+	if (!isObjectText(text)) {
 		const index = parsePolicy(text).logs.every((l) => l.name.endsWith("/index"));
 		return { ...before, [index ? "indexPolicy" : "logPolicy"]: text };
 	}

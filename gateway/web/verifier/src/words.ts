@@ -7,6 +7,7 @@ import { type CheckedJourney } from "./journeycheck.ts";
 import { counts, type Judged } from "./judged.ts";
 import { title } from "./reading.ts";
 import { roles } from "./journey.ts";
+import { type Witness } from "./policy.ts";
 import { type Refusal } from "./refusal.ts";
 import { get, text } from "./value.ts";
 
@@ -17,6 +18,7 @@ export type Tone = "good" | "part" | "bad";
 // A Report is what the panel shows. All of it is text, whoever wrote it.
 export interface Report {
 	tone: Tone;
+	unchecked?: true; // nothing was checked
 	reason?: string; // the short word of a refusal
 	headline: string;
 	about?: string; // the identifier
@@ -29,6 +31,9 @@ const tones: Record<Claim, Tone> = { complete: "good", "complete-by-operator": "
 
 const date = (seconds: bigint): string => new Date(Number(seconds) * 1000).toISOString().replace("T", " ").replace(/:\d\d\.000Z/, " UTC");
 
+// who names witnesses as the policy does, and by their keys' own names.
+const who = (list: readonly Witness[]): string => list.map((w) => (w.label === w.name ? w.name : `${w.label} (${w.name})`)).join(", ");
+
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
 // sentence says how complete what is proved at the anchor is.
@@ -36,7 +41,7 @@ function sentence(claim: Claim, a: Anchor): string {
 	const { size } = a.log.checkpoint;
 	switch (claim) {
 		case "complete":
-			return a.log.time === undefined ? `Complete up to entry ${size}, rebuilt by ${a.rebuilders.join(", ")}; no witness says when.` : `Complete up to entry ${size}, witnessed at ${date(a.log.time)}.`;
+			return a.log.time === undefined ? `Complete up to entry ${size}, rebuilt by ${who(a.rebuilders)}; no witness says when.` : `Complete up to entry ${size}, witnessed at ${date(a.log.time)}.`;
 		case "complete-by-operator":
 			return `Complete up to entry ${size} according to the operator’s index; not independently rebuilt.`;
 		case "page":
@@ -53,9 +58,9 @@ function vouched(a: Anchor): string[] {
 	const lines = [
 		a.log.time === undefined
 			? "The log’s own key vouches for that, and no witness (quorum none): it could show other readers another log."
-			: `Witnesses vouch for that log: ${a.log.witnesses.join(", ")}; the quorum at ${date(a.log.time)}.`,
+			: `Witnesses vouch for that log: ${who(a.log.witnesses)}; the quorum at ${date(a.log.time)}.`,
 	];
-	if (a.independent) lines.push(`The index was rebuilt from the log by ${a.rebuilders.join(", ")}.`);
+	if (a.independent) lines.push(`The index was rebuilt from the log by ${who(a.rebuilders)}.`);
 	if (a.indexFromGenesis) lines.push("The index log’s key was taken from the log’s first entry.");
 	if (!a.operatorTrusted) lines.push("The operator’s key was taken from the log’s first entry.");
 	return lines;

@@ -70,7 +70,7 @@ const trustOf = (t: M): Trust =>
 const verdictJSON = (v: Verdict): M => ({
 	ok: true,
 	size: String(v.checkpoint.size),
-	witnesses: v.witnesses,
+	witnesses: v.witnesses.map((w) => w.label),
 	...(v.time === undefined ? {} : { time: String(v.time) }),
 });
 
