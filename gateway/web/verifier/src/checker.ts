@@ -5,6 +5,9 @@ import { type Answer, answer, type Job } from "./job.ts";
 // patience is how long a check may take, in milliseconds.
 export const patience = 60_000;
 
+// startPatience is how long a worker may take to start.
+const startPatience = 5_000;
+
 // maxHere is what the page itself checks, in bytes, where there can be no worker:
 // what takes it seconds at most.
 const maxHere = 4 << 20;
@@ -25,17 +28,24 @@ export class Checker {
 		this.worker = this.start();
 	}
 
+	// start gives a worker that has said that it is there; undefined where there can be
+	// none.
 	private async start(): Promise<Worker | undefined> {
 		const text = await this.text;
 		if (!text) return undefined;
 		const address = URL.createObjectURL(new Blob([text as BlobPart], { type: "text/javascript" }));
-		try {
-			const worker = new Worker(address);
-			this.code = hex(sha256(text));
-			return worker;
-		} catch {
-			return undefined; // the page's policy lets it have none
-		}
+		const worker = await new Promise<Worker | undefined>((resolve) => {
+			setTimeout(resolve, startPatience);
+			try {
+				const worker = new Worker(address);
+				worker.onmessage = () => resolve(worker);
+				worker.onerror = () => resolve(undefined); // the page's policy lets it have none
+			} catch {
+				resolve(undefined);
+			}
+		});
+		if (worker) this.code = hex(sha256(text));
+		return worker;
 	}
 
 	// check makes one check; one that is still going on is given up and never answered.

@@ -4,6 +4,7 @@ import { start } from "./page.ts";
 
 if (typeof document === "undefined") {
 	onmessage = ({ data }: MessageEvent<Job>) => postMessage(answer(data));
+	postMessage("ready");
 } else {
 	start(document.currentScript as HTMLScriptElement | null);
 }
