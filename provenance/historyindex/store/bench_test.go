@@ -7,10 +7,12 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/transparency-dev/merkle/compact"
+	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
@@ -53,8 +55,47 @@ func thingKey(i int) historyindex.Hash {
 	return historyindex.Key{Kind: historyindex.Object, Identifier: thing(i)}.Hash()
 }
 
-// filled gives an index that has about so many keys.
-func filled(b *testing.B, things int) (*Index, uint64) {
+// growing is an index and its log, which get more and more entries.
+type growing struct {
+	*Index
+	log    made
+	hashes [][]byte // of log
+	tree   *compact.Range
+}
+
+// use goes on with another log's entries.
+func (g *growing) use(log made) {
+	g.log, g.hashes = log, make([][]byte, len(log))
+	for i := range log {
+		g.hashes[i] = rfc6962.DefaultHasher.HashLeaf(log[i])
+	}
+}
+
+// next gives the checkpoint after n more entries.
+func (g *growing) next(b *testing.B, n int) checkpoint.Checkpoint {
+	for range n {
+		if err := g.tree.Append(g.hashes[g.tree.End()%uint64(len(g.hashes))], nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	root, err := g.tree.GetRootHash(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return checkpoint.Checkpoint{Origin: benchOrigin, Size: g.tree.End(), Root: historyindex.Hash(root)}
+}
+
+func (g *growing) extend(b *testing.B, c checkpoint.Checkpoint) {
+	leaf, err := g.Update(context.Background(), c, g.log)
+	if err == nil {
+		err = g.Publish(leaf.Size())
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func empty(b *testing.B) *growing {
 	b.Helper()
 	dir, err := os.MkdirTemp("", "historyindex")
 	if err != nil {
@@ -65,20 +106,17 @@ func filled(b *testing.B, things int) (*Index, uint64) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { x.Close(); os.RemoveAll(dir) })
-	size := uint64(things)
-	extend(b, x, makeLog(things, things), size)
-	return x, size
+	factory := compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+	return &growing{Index: x, tree: factory.NewEmptyRange(0)}
 }
 
-func extend(b testing.TB, x *Index, log Log, size uint64) {
+// filled gives an index that has nearly all of so many things.
+func filled(b *testing.B, things int) *growing {
 	b.Helper()
-	leaf, err := x.Update(context.Background(), checkpoint.Checkpoint{Origin: benchOrigin, Size: size}, log)
-	if err == nil {
-		err = x.Publish(leaf.Size())
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
+	g := empty(b)
+	g.use(makeLog(things, things))
+	g.extend(b, g.next(b, things))
+	return g
 }
 
 func cpu() time.Duration {
@@ -92,34 +130,85 @@ func cpu() time.Duration {
 var sizes = []int{10_000, 100_000, 1_000_000}
 
 // BenchmarkUpdate adds 10,000 entries and a leaf.
-func BenchmarkUpdate(b *testing.B) {
-	const events = 10_000
+func BenchmarkUpdate(b *testing.B) { benchmarkUpdate(b, 10_000) }
+
+// BenchmarkUpdateOne adds one entry and a leaf.
+func BenchmarkUpdateOne(b *testing.B) { benchmarkUpdate(b, 1) }
+
+func benchmarkUpdate(b *testing.B, events int) {
 	for _, things := range sizes {
 		b.Run(fmt.Sprint(things), func(b *testing.B) {
-			x, size := filled(b, things)
-			log := makeLog(things, 20*events)
-			written := x.db.Metrics()
-			before := written.Total().TableBytesFlushed + written.Total().TableBytesCompacted + written.WAL.BytesWritten
-			start := cpu()
+			g := filled(b, things)
+			g.use(makeLog(things, 200_000))
+			written := g.written()
+			var used time.Duration
 			b.ReportAllocs()
 			for b.Loop() {
-				size += events
-				extend(b, x, log, size)
+				b.StopTimer()
+				c := g.next(b, events)
+				b.StartTimer()
+				start := cpu()
+				g.extend(b, c)
+				used += cpu() - start
 			}
-			n := float64(b.N)
-			written = x.db.Metrics()
-			after := written.Total().TableBytesFlushed + written.Total().TableBytesCompacted + written.WAL.BytesWritten
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/n/events, "ns/event")
-			b.ReportMetric((cpu()-start).Seconds()/n*100/float64(runtime.NumCPU()), "%machine@10k/s")
-			b.ReportMetric(float64(after-before)/n/events, "written-B/event")
-			b.ReportMetric(float64(x.Stats().DiskBytes)/float64(x.Stats().Postings), "disk-B/posting")
+			n := float64(b.N * events)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/n, "ns/event")
+			b.ReportMetric(float64(used.Nanoseconds())/n, "cpu-ns/event")
+			b.ReportMetric(float64(g.written()-written)/n, "written-B/event")
+			b.ReportMetric(float64(g.Stats().DiskBytes)/float64(g.Stats().Postings), "disk-B/posting")
 		})
 	}
 }
 
+// BenchmarkCatchUp makes a map again that has a leaf for each of 5,000 entries.
+func BenchmarkCatchUp(b *testing.B) {
+	const leaves = 5000
+	g := empty(b)
+	g.use(makeLog(10_000, leaves))
+	for range leaves {
+		g.extend(b, g.next(b, 1))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := g.Reset(); err != nil {
+			b.Fatal(err)
+		}
+		if err := g.CatchUp(context.Background(), g.log); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*leaves), "ns/leaf")
+}
+
+// BenchmarkOpen opens an index.
+func BenchmarkOpen(b *testing.B) {
+	for _, things := range sizes {
+		b.Run(fmt.Sprint(things), func(b *testing.B) {
+			g := filled(b, things)
+			for b.Loop() {
+				if err := g.Close(); err != nil {
+					b.Fatal(err)
+				}
+				x, err := Open(g.options)
+				if err != nil {
+					b.Fatal(err)
+				}
+				g.Index = x
+			}
+			g.Close()
+		})
+	}
+}
+
+// written is how many bytes went to the map's files.
+func (g *growing) written() uint64 {
+	m := g.db.Metrics()
+	return m.Total().TableBytesFlushed + m.Total().TableBytesCompacted + m.WAL.BytesWritten
+}
+
 func BenchmarkProve(b *testing.B) {
 	for _, things := range sizes {
-		x, _ := filled(b, things)
+		x := filled(b, things)
 		for _, kind := range []string{"present", "absent"} {
 			b.Run(fmt.Sprint(things, "/", kind), func(b *testing.B) {
 				v, err := x.View()

@@ -36,9 +36,7 @@ func recovered(t *testing.T, o Options, e *entries, sizes []int, acknowledged ui
 			t.Fatalf("leaf %d is %q, %v", n, leaf.Text, err)
 		}
 	}
-	if _, err := x.View(); !errors.Is(err, ErrNotServed) {
-		t.Fatalf("after a crash, before Publish: %v", err)
-	}
+	notServed(t, x)
 	if x.Behind() {
 		if _, err := x.Update(t.Context(), e.at(len(e.all)), e); !errors.Is(err, ErrBehind) {
 			t.Fatalf("a leaf although the map is behind: %v", err)
@@ -52,9 +50,7 @@ func recovered(t *testing.T, o Options, e *entries, sizes []int, acknowledged ui
 		if err := x.Publish(count - 1); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := x.View(); !errors.Is(err, ErrNotServed) {
-			t.Fatalf("the pending state is served: %v", err)
-		}
+		notServed(t, x)
 		if _, err := x.Update(t.Context(), e.at(len(e.all)), e); !errors.Is(err, ErrUnpublished) {
 			t.Fatalf("a leaf after one that is not published: %v", err)
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
 )
 
 // DefaultCache is Options.Cache where that is 0.
@@ -19,8 +21,8 @@ const DefaultCache = 128 << 20
 // What Pebble may use beside the cache. The larger a memtable, the less often the
 // rows of a large map are written again.
 const (
-	memtableSize  = 32 << 20
-	memtableLimit = 3
+	memtableSize  = 64 << 20
+	memtableLimit = 2
 	blockSize     = 8 << 10
 	maxOpenFiles  = 200
 	// formatMajor is fixed, so that a newer Pebble does not change what is on the
@@ -140,7 +142,7 @@ func (x *Index) load() error {
 	if err != nil && !errors.Is(err, pebble.ErrNotFound) {
 		return err
 	}
-	var h head
+	h := head{root: historyindex.EmptyMapRoot()}
 	if err == nil {
 		h, err = parseHead(value)
 		if err = errors.Join(err, closer.Close()); err != nil {
@@ -150,7 +152,7 @@ func (x *Index) load() error {
 	if x.top, err = loadTop(x.db); err != nil {
 		return err
 	}
-	if root := x.top.root(); h.next > 0 && root != h.root {
+	if root := x.top.root(); root != h.root {
 		return fmt.Errorf("%w: its buckets give the root %x, and it has to be %x", ErrDamaged, root, h.root)
 	}
 	if h.leaves > 0 && h.leaves <= x.Leaves() {

@@ -81,10 +81,10 @@ func (v *View) prove(s *scratch, key historyindex.Hash) (a Answer, err error) {
 	if at > 0 {
 		begin = s.ends[at-1]
 	}
-	if err := s.record.parse(s.values[begin:s.ends[at]]); err != nil {
+	found := s.leaves[at].Key
+	if err := s.record.parse(&found, s.values[begin:s.ends[at]]); err != nil {
 		return a, err
 	}
-	found := s.leaves[at].Key
 	a.Proof = historyindex.Proof{Present: found == key, Key: found, Value: s.record.list.Value(), Path: append(path, s.above...)}
 	if a.Proof.Present {
 		a.Count = s.record.list.Count
@@ -136,7 +136,7 @@ func (v *View) positions(s *scratch, key historyindex.Hash, offset uint64, limit
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(s.record.parse(value), closer.Close()); err != nil {
+	if err := errors.Join(s.record.parse(&key, value), closer.Close()); err != nil {
 		return nil, err
 	}
 	count := s.record.list.Count

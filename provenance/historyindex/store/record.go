@@ -66,8 +66,9 @@ func (r *record) append(dst []byte) []byte {
 	return appendPositions(dst, r.tail)
 }
 
-// parse reads a record. It keeps nothing of b.
-func (r *record) parse(b []byte) error {
+// parse reads the record of a key, and sees that its list gives the leaf's hash. It
+// keeps nothing of b.
+func (r *record) parse(key *historyindex.Hash, b []byte) error {
 	r.reset()
 	if len(b) < hashSize {
 		return fmt.Errorf("%w: a key's record has %d bytes", ErrDamaged, len(b))
@@ -90,6 +91,9 @@ func (r *record) parse(b []byte) error {
 	}
 	for _, p := range r.tail {
 		r.list.Append(p)
+	}
+	if r.leaf != historyindex.MapLeafHash(*key, r.list.Value()) {
+		return fmt.Errorf("%w: the list of the key %x is not that of its leaf", ErrDamaged, *key)
 	}
 	return nil
 }

@@ -33,9 +33,7 @@ func TestUpdate(t *testing.T) {
 					t.Fatal(err)
 				}
 				x = open(t, Options{fs: fs})
-				if _, err := x.View(); !errors.Is(err, ErrNotServed) {
-					t.Fatalf("after a start, before Publish: %v", err)
-				}
+				notServed(t, x)
 				if err := x.Publish(leaf.Size()); err != nil {
 					t.Fatal(err)
 				}
@@ -213,9 +211,7 @@ func TestLongLists(t *testing.T) {
 func TestPublish(t *testing.T) {
 	e := someEntries(50, 300)
 	x := open(t, Options{})
-	if _, err := x.View(); !errors.Is(err, ErrNotServed) {
-		t.Errorf("an empty index: %v", err)
-	}
+	notServed(t, x)
 	if _, pending, err := x.Pending(); pending || err != nil {
 		t.Errorf("an empty index: pending %v, %v", pending, err)
 	}
@@ -299,8 +295,10 @@ func TestClose(t *testing.T) {
 		}
 		break
 	}
-	checkView(t, v, e, 100) // Close waits for it
-	v.Close()
+	func() {
+		defer v.Close()
+		checkView(t, v, e, 100) // Close waits for it
+	}()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -322,4 +320,27 @@ func TestClose(t *testing.T) {
 	if err := x.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+func FuzzPositions(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 0x80, 1}, 4)
+	f.Fuzz(func(t *testing.T, b []byte, n int) {
+		n &= 2*chunk - 1
+		positions, err := parsePositions(nil, b, n)
+		if err != nil {
+			if !errors.Is(err, ErrDamaged) {
+				t.Error(err)
+			}
+			return
+		}
+		again, err := parsePositions(nil, appendPositions(nil, positions), n)
+		if err != nil || !slices.Equal(again, positions) {
+			t.Errorf("%v becomes %v, %v", positions, again, err)
+		}
+		for i := 1; i < n; i++ {
+			if positions[i] <= positions[i-1] {
+				t.Errorf("%v", positions)
+			}
+		}
+	})
 }

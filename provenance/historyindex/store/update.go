@@ -260,11 +260,6 @@ func (x *Index) advance(f *feed, c checkpoint.Checkpoint, durable *pebble.WriteO
 		return fmt.Errorf("%w: %d, and not %d; Reset and CatchUp take it back", ErrAhead, x.Next(), c.Size)
 	}
 	for {
-		// A run that was not written comes again.
-		if next := x.Next(); f.next != next {
-			f.close()
-			f.next = next
-		}
 		r, err := f.gather(c.Size, x.options.run)
 		if err != nil {
 			return err

@@ -185,6 +185,17 @@ func view(t testing.TB, x *Index) *View {
 	return v
 }
 
+func notServed(t testing.TB, x *Index) {
+	t.Helper()
+	v, err := x.View()
+	if err == nil {
+		v.Close()
+	}
+	if !errors.Is(err, ErrNotServed) {
+		t.Fatalf("what must not be served yet: %v", err)
+	}
+}
+
 // check holds what readers see against the first size entries.
 func check(t testing.TB, x *Index, e *entries, size int) {
 	t.Helper()
@@ -200,7 +211,11 @@ func checkView(t testing.TB, v *View, e *entries, size int) {
 	}
 	lists := e.lists(size)
 	root := v.Leaf().MapRoot
-	for key, positions := range lists {
+	checked := 0
+	for key, positions := range lists { // in another order each time
+		if checked++; checked > 50 {
+			break
+		}
 		a, err := v.Prove(key)
 		if err != nil {
 			t.Fatal(err)
@@ -220,7 +235,7 @@ func checkView(t testing.TB, v *View, e *entries, size int) {
 			}
 		}
 	}
-	for i := range 20 {
+	for i := range 10 {
 		key := sha256.Sum256([]byte{byte(i), byte(size)})
 		a, err := v.Prove(key)
 		if err != nil || a.Proof.Present || a.Count != 0 {
