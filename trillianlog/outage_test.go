@@ -218,9 +218,11 @@ func TestABackEndThatComesBackOlder(t *testing.T) {
 	if stopped.Reason != trillianlog.RolledBack {
 		t.Fatalf("got %v", stopped)
 	}
-	if _, err := l.Add(leaf("a", "text")); !errors.Is(err, trillianlog.ErrStopped) {
-		t.Fatalf("got %v", err)
-	}
+	// Status says so a moment before nothing is taken any more.
+	eventually(t, "leaves are refused for good", func() bool {
+		_, err := l.Add(leaf("a", "text"))
+		return errors.Is(err, trillianlog.ErrStopped)
+	})
 	w.check(l)
 }
 
