@@ -13,8 +13,8 @@
 //     the map has grown meanwhile; and a proof is checked with the reader's own
 //     code before it leaves.
 //   - What a key's change or proof costs is bounded, whatever keys there are: at
-//     most 40 rows are read. Memory and the time to open grow with the keys, some 4
-//     bytes and a tenth of a microsecond each.
+//     most 32 rows are read. Memory and the time to open grow with the keys, some 5
+//     bytes and a twentieth of a microsecond each.
 //
 // It signs nothing, publishes nothing, and does not believe that a checkpoint that
 // it is given is the log's: that is the caller's affair.

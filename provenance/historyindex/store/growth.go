@@ -39,17 +39,18 @@ func grow(db *pebble.DB, top *node, postings []posting) (*node, *pebble.Batch, u
 		g.forks += 2 // more parts than processors: some are done sooner than others
 	}
 	top = g.grow(g.worker(), top, 0, postings)
-	all := g.workers[0].batch
+	size := 0
+	for _, w := range g.workers {
+		size += w.batch.Len()
+	}
+	all := db.NewBatchWithSize(size)
 	var keys uint64
 	var errs []error
-	for i, w := range g.workers {
+	for _, w := range g.workers {
 		keys += w.keys
-		errs = append(errs, w.err)
+		errs = append(errs, w.err, all.Apply(w.batch, nil), w.batch.Close())
 		if w.it != nil {
 			errs = append(errs, w.it.Close())
-		}
-		if i > 0 {
-			errs = append(errs, all.Apply(w.batch, nil), w.batch.Close())
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -29,7 +29,7 @@ type run struct {
 
 // gather reads entries up to size, or until they have enough postings.
 func (f *feed) gather(size uint64, enough int) (*run, error) {
-	r := &run{end: f.next}
+	r := &run{end: f.next, postings: make([]posting, 0, min(4*(size-f.next), uint64(enough)))}
 	var entries [][]byte
 	for f.next < size && len(r.postings) < enough {
 		entries = entries[:0]
