@@ -37,21 +37,7 @@ func DecodeJourney(b []byte) (*Journey, error) {
 		return nil, err
 	}
 	r := &reader{}
-	r.object("", v, journeyMembers)
-	var j Journey
-	histories, _ := v.Get("histories")
-	list := r.list("histories", histories)
-	if len(list) > MaxHistories {
-		r.fail("histories", "there are %d; the limit is %d", len(list), MaxHistories)
-		list = nil
-	}
-	for i, item := range list {
-		j.Histories = append(j.Histories, r.history(fmt.Sprintf("histories[%d]", i), item, false))
-	}
-	notFollowed, _ := v.Get("notFollowed")
-	for i, item := range r.list("notFollowed", notFollowed) {
-		j.NotFollowed = append(j.NotFollowed, r.text(fmt.Sprintf("notFollowed[%d]", i), item))
-	}
+	j := r.journey("", v)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -102,6 +88,26 @@ func (r *reader) object(path string, v jcs.Value, names []string) {
 	if len(v.Members()) > len(names) {
 		r.fail(path, "it has other members than %q", names)
 	}
+}
+
+func (r *reader) journey(path string, v jcs.Value) (j Journey) {
+	r.object(path, v, journeyMembers)
+	member, _ := v.Get("histories")
+	at := join(path, "histories")
+	list := r.list(at, member)
+	if len(list) > MaxHistories {
+		r.fail(at, "there are %d; the limit is %d", len(list), MaxHistories)
+		list = nil
+	}
+	for i, item := range list {
+		j.Histories = append(j.Histories, r.history(fmt.Sprintf("%s[%d]", at, i), item, false))
+	}
+	member, _ = v.Get("notFollowed")
+	at = join(path, "notFollowed")
+	for i, item := range r.list(at, member) {
+		j.NotFollowed = append(j.NotFollowed, r.text(fmt.Sprintf("%s[%d]", at, i), item))
+	}
+	return j
 }
 
 // history reads a history; a whole one has participants.

@@ -56,6 +56,37 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+func TestProof(t *testing.T) {
+	p := &history.Proof{ID: "https://id.gs1.org/01/09506000134352/10/\"é\"", Journey: *exampleJourney()}
+	b := p.Append(nil)
+	got, err := history.DecodeProof(b)
+	if err != nil || !reflect.DeepEqual(got, p) {
+		t.Errorf("%v: got %+v\nwant %+v", err, got, p)
+	}
+	// What a service answered stands in it as it came.
+	answer := "{ \"notFollowed\":[], \"histories\":[] }\n"
+	text := string(history.AppendProof(nil, "urn:x:1", []byte(answer)))
+	if want := `{"proof":"tallyroot/proof/v1","id":"urn:x:1","journey":` + answer + `}`; text != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+	if got, err := history.DecodeProof([]byte(text)); err != nil || got.ID != "urn:x:1" || len(got.Journey.Histories) != 0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, bad := range []string{
+		strings.Replace(text, "/v1", "/v2", 1), strings.Replace(text, `"id":`, `"ID":`, 1), strings.Replace(text, `"urn:x:1"`, `7`, 1), answer, text + text, "",
+	} {
+		if _, err := history.DecodeProof([]byte(bad)); !errors.Is(err, history.ErrMalformed) {
+			t.Errorf("%v: %s", err, bad)
+		}
+	}
+	if _, err := history.DecodeProof([]byte(strings.Replace(text, "/v1", "/v2", 1))); !strings.Contains(err.Error(), "tallyroot/proof/v1") {
+		t.Errorf("another version is refused without a word of the one that is known: %v", err)
+	}
+	if _, err := history.DecodeJourney([]byte(text)); !errors.Is(err, history.ErrMalformed) {
+		t.Errorf("a proof is taken for a journey: %v", err)
+	}
+}
+
 func TestForm(t *testing.T) {
 	const zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 	h := &history.History{ID: "urn:x:1", Kind: "object", LogCheckpoint: "c\n", Positions: []uint64{5}, Entries: []history.Entry{{Index: 5, Entry: []byte("e"), Proof: [][32]byte{{}}}}}

@@ -82,23 +82,54 @@ func Journey(saved []byte, asked string, trust Trust) (*JourneyVerdict, error) {
 	if err != nil {
 		return nil, fail(ErrMalformed, err)
 	}
+	return trust.journey(file, asked, asked != "")
+}
+
+// Proof checks a saved proof (history.Proof). asked is what the reader asked for, in
+// its own words; if it is empty, the file's own word is taken, and the verdict says
+// so. It fails as Journey does, and with ErrAsked when the file is about another
+// thing.
+func Proof(saved []byte, asked string, trust Trust) (*JourneyVerdict, error) {
+	if err := trust.Check(); err != nil {
+		return nil, err
+	}
+	file, err := history.DecodeProof(saved)
+	if err != nil {
+		return nil, fail(ErrMalformed, err)
+	}
+	if canonical, err := gs1.Canonical(file.ID); err != nil || canonical != file.ID {
+		return nil, fail(ErrMalformed, fmt.Errorf("its id %q is not the canonical form of an identifier", file.ID))
+	}
+	if asked == "" {
+		return trust.journey(&file.Journey, file.ID, false)
+	}
+	if gs1.Identifiers(asked)[0] != gs1.Identifiers(file.ID)[0] {
+		return nil, fail(ErrAsked, fmt.Errorf("it is the proof of %s, and the question was %s", file.ID, asked))
+	}
+	return trust.journey(&file.Journey, asked, true)
+}
+
+// journey checks a journey as that of id; if id is empty, of the thing of its first
+// history.
+func (t Trust) journey(file *history.Journey, id string, asked bool) (*JourneyVerdict, error) {
+	var err error
 	keys := make([]historyindex.Key, len(file.Histories))
 	for i := range file.Histories {
 		if keys[i], err = keyOf(&file.Histories[i]); err != nil {
 			return nil, err
 		}
 	}
-	v := &JourneyVerdict{Asked: asked != "", NotFollowed: file.NotFollowed, byKey: make(map[historyindex.Key]*HistoryVerdict)}
-	if !v.Asked && len(keys) > 0 {
+	v := &JourneyVerdict{Asked: asked, NotFollowed: file.NotFollowed, byKey: make(map[historyindex.Key]*HistoryVerdict)}
+	if id == "" && len(keys) > 0 {
 		if keys[0].Kind != historyindex.Object {
 			return nil, fail(ErrMalformed, errors.New("it does not begin with the history of the thing that it is about"))
 		}
-		asked = keys[0].Identifier
+		id = keys[0].Identifier
 	}
-	if v.ID, err = gs1.Canonical(asked); err != nil {
+	if v.ID, err = gs1.Canonical(id); err != nil {
 		return nil, fail(ErrAsked, err)
 	}
-	r, histories, err := readJourney(file, keys, trust)
+	r, histories, err := readJourney(file, keys, t)
 	if err != nil {
 		return nil, err
 	}

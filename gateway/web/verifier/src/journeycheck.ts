@@ -4,14 +4,14 @@
 import { type Anchor, checkAnchor, same } from "./anchor.ts";
 import { type Bytes } from "./bytes.ts";
 import { type Claim, claimOf } from "./claim.ts";
-import { canonical } from "./gs1/identifier.ts";
+import { canonical, namesOf } from "./gs1/identifier.ts";
 import { mixed } from "./history.ts";
 import { follow, type Journey, name, type Step } from "./journey.ts";
 import { type Judged, leadsOn } from "./judged.ts";
 import { compareKeys, type Key, Kind } from "./keys.ts";
 import { type HistoryVerdict, keyOf, operatorKey, Reading, signersOf, tells, title } from "./reading.ts";
 import { Refusal, within } from "./refusal.ts";
-import { decodeJourney } from "./saved.ts";
+import { decodeJourney, decodeProof, type SavedJourney } from "./saved.ts";
 import { type State } from "./state.ts";
 import { type Trust } from "./trust.ts";
 
@@ -31,10 +31,24 @@ export interface CheckedJourney {
 // words; without it the thing of the first history is taken, and the verdict says so.
 // It throws a Refusal when anything that is there is wrong.
 export function checkJourney(saved: Bytes, asked: string | undefined, trust: Trust): CheckedJourney {
-	const file = decodeJourney(saved);
+	return check(decodeJourney(saved), asked, asked !== undefined, trust);
+}
+
+// checkProof checks a saved proof, likewise; without asked its own word is taken. It
+// refuses one that is about another thing.
+export function checkProof(saved: Bytes, asked: string | undefined, trust: Trust): CheckedJourney {
+	const { id, journey } = decodeProof(saved);
+	if (canonical(id) !== id) throw new Refusal("malformed", `the proof's id ${id} is not the canonical form of an identifier`);
+	if (asked !== undefined && namesOf(asked)[0] !== namesOf(id)[0]) throw new Refusal("asked", `it is the proof of ${id}, and the question was ${asked}`);
+	return check(journey, asked ?? id, asked !== undefined, trust);
+}
+
+// check checks a journey as that of about; without it, of the thing of its first
+// history.
+function check(file: SavedJourney, about: string | undefined, asked: boolean, trust: Trust): CheckedJourney {
 	const keys = file.histories.map(keyOf);
-	if (asked === undefined && keys.length > 0 && keys[0]!.kind !== Kind.object) throw new Refusal("malformed", "it does not begin with the history of the thing that it is about");
-	const id = canonical(asked ?? keys[0]?.id ?? "");
+	if (about === undefined && keys.length > 0 && keys[0]!.kind !== Kind.object) throw new Refusal("malformed", "it does not begin with the history of the thing that it is about");
+	const id = canonical(about ?? keys[0]?.id ?? "");
 	if (id === null) throw new Refusal("asked", "what was asked for is no identifier");
 	const noOperator = new Refusal("participants", "the operator's history is missing");
 	const first = file.histories[0];
@@ -71,7 +85,7 @@ export function checkJourney(saved: Bytes, asked: string | undefined, trust: Tru
 	const steps = journey.steps.map((step) => ({ step, entry: byKey.get(name(step.key))!.entries.find((j) => j.index === step.index)! }));
 	return {
 		anchor: reading.anchor,
-		asked: asked !== undefined,
+		asked,
 		journey,
 		missing,
 		histories,

@@ -1,6 +1,6 @@
 // The saved form of histories and journeys, as a service answers with them and as
 // they are kept in files: what package history reads in Go, as strictly.
-import { type Bytes, parseU64, unbase64 } from "./bytes.ts";
+import { type Bytes, concat, encode, parseU64, unbase64 } from "./bytes.ts";
 import { hash } from "./checkpoint.ts";
 import { parse } from "./jcs.ts";
 import { type MapProof, parseMapProof } from "./map.ts";
@@ -58,13 +58,43 @@ const indexMembers = ["indexCheckpoint", "indexLeaf", "indexProof", "mapProof"];
 
 export const decodeHistory = (saved: Bytes): SavedHistory => history("", parseSaved(saved), true);
 
-export function decodeJourney(saved: Bytes): SavedJourney {
-	const v = object("", parseSaved(saved), ["histories", "notFollowed"]);
-	const histories = list("histories", v("histories"));
-	if (histories.length > maxHistories) throw bad("histories", `a list of at most ${maxHistories}`);
+export const decodeJourney = (saved: Bytes): SavedJourney => journey("", parseSaved(saved));
+
+// proofVersion is the form of a proof, and the first thing in its text.
+const proofVersion = "tallyroot/proof/v1";
+
+// A SavedProof is a journey as a reader saves it and hands it on, with what was asked
+// for. Whom to trust does not stand in it.
+export interface SavedProof {
+	id: string; // canonical
+	journey: SavedJourney;
+}
+
+// decodeProof reads a proof, of its own version alone.
+export function decodeProof(saved: Bytes): SavedProof {
+	const v = object("", parseSaved(saved), ["proof", "id", "journey"]);
+	if (v("proof") !== proofVersion) throw bad("proof", `${proofVersion}, the only form that is known here`);
+	return { id: text("id", v("id")), journey: journey("journey", v("journey")) };
+}
+
+// encodeProof makes a proof of a journey that came as an answer, byte for byte.
+export const encodeProof = (id: string, answer: Bytes): Bytes =>
+	concat(encode(`{"proof":${JSON.stringify(proofVersion)},"id":${JSON.stringify(id)},"journey":`), answer, encode("}"));
+
+// formOf tells what a file is, by how it begins; undefined: none of them.
+export function formOf(saved: Bytes): "proof" | "journey" | "history" | undefined {
+	const first = /^\s*\{\s*"(proof|histories|id)"/.exec(new TextDecoder().decode(saved.subarray(0, 100)))?.[1];
+	return first === "proof" ? first : first === "histories" ? "journey" : first === "id" ? "history" : undefined;
+}
+
+function journey(path: string, v: Value): SavedJourney {
+	const member = object(path, v, ["histories", "notFollowed"]);
+	const at = (name: string) => [join(path, name), member(name)] as const;
+	const histories = list(...at("histories"));
+	if (histories.length > maxHistories) throw bad(join(path, "histories"), `a list of at most ${maxHistories}`);
 	return {
-		histories: histories.map((item, i) => history(`histories[${i}]`, item, false)),
-		notFollowed: list("notFollowed", v("notFollowed")).map((item, i) => text(`notFollowed[${i}]`, item)),
+		histories: histories.map((item, i) => history(`${join(path, "histories")}[${i}]`, item, false)),
+		notFollowed: list(...at("notFollowed")).map((item, i) => text(`${join(path, "notFollowed")}[${i}]`, item)),
 	};
 }
 

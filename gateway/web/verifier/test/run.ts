@@ -10,7 +10,7 @@ import { canonical as canonicalID, namesOf } from "../src/gs1/identifier.ts";
 import { type CheckedHistory, checkHistory } from "../src/history.ts";
 import { canonical, parse } from "../src/jcs.ts";
 import { roles } from "../src/journey.ts";
-import { checkJourney } from "../src/journeycheck.ts";
+import { type CheckedJourney, checkJourney, checkProof } from "../src/journeycheck.ts";
 import { counts, type Judged } from "../src/judged.ts";
 import { compareKeys, type Key, keyHash, keys, type Kind, kinds } from "../src/keys.ts";
 import { checkMapProof, parseLeaf, parseMapProof } from "../src/map.ts";
@@ -19,6 +19,7 @@ import { checkFresh, checkSigned, defaultMaxAge, needsWitnesses, parsePolicy, ty
 import { checkReceipt } from "../src/receipt.ts";
 import { Refusal } from "../src/refusal.ts";
 import { Memory } from "../src/remember.ts";
+import { formOf } from "../src/saved.ts";
 import { noTime, time } from "../src/time.ts";
 import { readTrust, type Trust } from "../src/trust.ts";
 
@@ -87,6 +88,19 @@ function judgedJSON(j: Judged): M {
 
 const checkedHistory = (m: M, t: M): CheckedHistory => checkHistory(bytes(m, "saved"), t["asked"] && keyOf(t["asked"]), trustOf(t));
 
+function journeyJSON(v: CheckedJourney): M {
+	const steps = [...v.steps].sort((a, b) => (a.step.index < b.step.index ? -1 : 1));
+	return {
+		...anchorJSON(v.anchor),
+		...(v.missing.length > 0 ? { ok: false, reason: "incomplete" } : {}),
+		claim: v.claim,
+		asked: v.asked,
+		keys: [...v.journey.keys].sort(compareKeys).map(keyJSON),
+		missing: v.missing.map(keyJSON),
+		steps: steps.map(({ step, entry }) => ({ index: String(step.index), role: roles[step.role], ...(entry.problem === undefined ? {} : { problem: entry.problem }) })),
+	};
+}
+
 const runners: { [kind: string]: (m: M, trust: M) => M } = {
 	history(m, t) {
 		const v = checkedHistory(m, t);
@@ -97,18 +111,12 @@ const runners: { [kind: string]: (m: M, trust: M) => M } = {
 		}
 		return out;
 	},
-	journey(m, t) {
-		const v = checkJourney(bytes(m, "saved"), t["asked"]?.id, trustOf(t));
-		const steps = [...v.steps].sort((a, b) => (a.step.index < b.step.index ? -1 : 1));
-		return {
-			...anchorJSON(v.anchor),
-			...(v.missing.length > 0 ? { ok: false, reason: "incomplete" } : {}),
-			claim: v.claim,
-			asked: v.asked,
-			keys: [...v.journey.keys].sort(compareKeys).map(keyJSON),
-			missing: v.missing.map(keyJSON),
-			steps: steps.map(({ step, entry }) => ({ index: String(step.index), role: roles[step.role], ...(entry.problem === undefined ? {} : { problem: entry.problem }) })),
-		};
+	journey: (m, t) => journeyJSON(checkJourney(bytes(m, "saved"), t["asked"]?.id, trustOf(t))),
+	proof(m, t) {
+		const saved = bytes(m, "saved");
+		const v = checkProof(saved, t["asked"]?.id, trustOf(t));
+		if (formOf(saved) !== "proof" && !("savedBase64" in m)) throw new Error("a good proof is not seen to be one");
+		return journeyJSON(v);
 	},
 	receipt(m, t) {
 		const v = checkReceipt(raw(m["entry"]), text(m, "receipt"), trustOf(t));

@@ -24,7 +24,7 @@ func Run(c Case) M {
 }
 
 var kinds = map[string]func(in, trust M) M{
-	"history": runHistory, "journey": runJourney, "receipt": runReceipt, "cross": runCross, "state": runState,
+	"history": runHistory, "journey": runJourney, "proof": runProof, "receipt": runReceipt, "cross": runCross, "state": runState,
 	"json": runJSON, "base64": runBase64, "identifier": runIdentifier, "keys": runKeys, "entry": runEntry,
 	"signature": runSignature, "verifier": runVerifier, "checkpoint": runCheckpoint, "policy": runPolicy,
 	"checked": runChecked, "leaf": runLeaf, "list": runList, "map": runMap, "inclusion": runInclusion,
@@ -213,7 +213,15 @@ func why(err error) string {
 
 func runJourney(in, t M) M {
 	trust, asked := trustOf(t)
-	v, err := verify.Journey(get(in, "saved"), asked.Identifier, trust)
+	return journeyJSON(verify.Journey(get(in, "saved"), asked.Identifier, trust))
+}
+
+func runProof(in, t M) M {
+	trust, asked := trustOf(t)
+	return journeyJSON(verify.Proof(get(in, "saved"), asked.Identifier, trust))
+}
+
+func journeyJSON(v *verify.JourneyVerdict, err error) M {
 	if err != nil {
 		return failed(err)
 	}

@@ -21,6 +21,7 @@ var files = map[string]func(t testing.TB) []Case{
 	"forms.json":     forms,
 	"signers.json":   signers,
 	"journeys.json":  journeys,
+	"proofs.json":    proofs,
 	"receipts.json":  receipts,
 	"states.json":    states,
 	"entries.json":   entries,
