@@ -38,6 +38,24 @@ var (
 	ErrLastCheckpointChanged = errors.New("the last checkpoint was changed by somebody else")
 )
 
+// SwapLast is last.Swap, made safe to repeat after an error. If somebody else has
+// changed the store, the error is a *StopError.
+func SwapLast(ctx context.Context, last LastCheckpoint, old, new []byte) error {
+	err := last.Swap(ctx, old, new)
+	if !errors.Is(err, ErrLastCheckpointChanged) {
+		return err
+	}
+	// An earlier attempt may have got through without saying so.
+	now, loadErr := last.Load(ctx)
+	if loadErr == nil && bytes.Equal(now, new) {
+		return last.Swap(ctx, new, new) // makes it durable
+	}
+	if loadErr != nil && !errors.Is(loadErr, ErrNoLastCheckpoint) {
+		return loadErr
+	}
+	return stop(LastCheckpointTaken, "%v; if another process publishes this log, stop one of the two, then start again", err)
+}
+
 // FileLastCheckpoint keeps the last checkpoint in a file of two slots. A Swap
 // overwrites the slot with the older text, in place, and syncs that: no name
 // changes, so it costs one write of data and none of the file system's journal. A

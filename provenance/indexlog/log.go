@@ -1,14 +1,20 @@
 package indexlog
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/policy"
@@ -61,21 +67,75 @@ type Options struct {
 // A Log is the index log. It is safe for concurrent use.
 type Log struct {
 	options Options
+	logger  *slog.Logger
+	index   *store.Index
+	kept    kept
+
+	wake    chan struct{} // holds one token when the log may have something new
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+	closing sync.Once
+	closed  error
+
+	published atomic.Pointer[publication]
+	condition condition
+
+	// mu is held to switch what readers are shown, so that they never see parts of two
+	// states.
+	mu     sync.RWMutex
+	served *state // nil: there is none
+
+	// Owned by the goroutine of run, and by Open before.
+	bound   bound
+	leafAt  time.Time // when the newest leaf was made
+	renewAt time.Time // when the published checkpoint is to be cosigned again
 }
 
-// Open starts the index log.
-func Open(ctx context.Context, o Options) (*Log, error) { return &Log{options: o}, nil }
+// Open starts the index log. What takes long, such as a first index of a large log
+// or a map that was deleted, happens afterwards; Snapshot fails until it is done.
+//
+// If what was signed and what is kept do not agree, Open succeeds all the same: the
+// index log then serves what is published and makes nothing new, and Status().Err says
+// why. An error says that files cannot be used, and what to do.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	if o.CosignEvery <= 0 {
+		o.CosignEvery = trillianlog.DefaultCosignEvery
+	}
+	if o.Every <= 0 {
+		o.Every = DefaultEvery
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.fault == nil {
+		o.fault = func(string) error { return nil }
+	}
+	life, cancel := context.WithCancel(context.Background())
+	l := &Log{options: o, logger: o.Logger, kept: kept(o.Dir), wake: make(chan struct{}, 1), cancel: cancel}
+	if err := l.open(ctx); err != nil {
+		cancel()
+		return nil, errors.Join(fmt.Errorf("open the index log %s: %w", o.Origin, err), l.closeFiles())
+	}
+	l.done.Go(func() { l.run(life) })
+	return l, nil
+}
 
 // LogPublished says that the log has published a checkpoint. It never blocks.
-func (l *Log) LogPublished() {}
-
-// Snapshot gives the newest published state, which has to be closed: as long as it is
-// open, the disk keeps what it needs. Error: ErrNotServed.
-func (l *Log) Snapshot() (*Snapshot, error) { return nil, ErrNotServed }
+func (l *Log) LogPublished() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
 
 // Verdict is what the index policy says of a signed index checkpoint: who witnessed
 // it, and when. For the published one it costs nothing.
-func (l *Log) Verdict(signed []byte) (policy.Verdict, error) { return l.options.Policy.Check(signed) }
+func (l *Log) Verdict(signed []byte) (policy.Verdict, error) {
+	if pub := l.published.Load(); pub != nil && bytes.Equal(signed, pub.signed) {
+		return pub.verdict, pub.unmet
+	}
+	return l.options.Policy.Check(signed)
+}
 
 // Policy is what every published index checkpoint meets.
 func (l *Log) Policy() *policy.Policy { return l.options.Policy }
@@ -83,9 +143,20 @@ func (l *Log) Policy() *policy.Policy { return l.options.Policy }
 // Tiles gives the published files.
 func (l *Log) Tiles() *tiles.Store { return l.options.Tiles }
 
-// Status is for health checks and metrics.
-func (l *Log) Status() Status { return Status{} }
-
 // Close ends the publishing, waits for the snapshots that are open, and releases the
-// files.
-func (l *Log) Close() error { return nil }
+// files. What is under way is finished after the next start.
+func (l *Log) Close() error {
+	l.closing.Do(func() {
+		l.cancel()
+		l.done.Wait()
+		l.closed = l.closeFiles()
+	})
+	return l.closed
+}
+
+func (l *Log) closeFiles() error {
+	if l.index == nil {
+		return nil
+	}
+	return l.index.Close()
+}

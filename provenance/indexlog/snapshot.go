@@ -1,7 +1,9 @@
 package indexlog
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
 )
@@ -24,3 +26,105 @@ type Snapshot struct {
 
 // Close lets go of the snapshot, which must not be used any more.
 func (s *Snapshot) Close() { s.View.Close() }
+
+// state is a Snapshot without its View.
+type state struct {
+	indexCheckpoint []byte
+	leaf            store.Leaf
+	proof           [][32]byte
+	logCheckpoint   []byte
+}
+
+// Snapshot gives the newest published state, which has to be closed: as long as it is
+// open, the disk keeps what it needs. Error: ErrNotServed.
+func (l *Log) Snapshot() (*Snapshot, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	st := l.served
+	if st == nil {
+		return nil, l.notServed()
+	}
+	view, err := l.index.View()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotServed, err)
+	}
+	return &Snapshot{st.indexCheckpoint, st.leaf.Text, st.proof, st.logCheckpoint, st.leaf.Checkpoint.Size, view}, nil
+}
+
+// show has readers see the published index checkpoint, if all is there that proves
+// with it; otherwise they go on seeing what they saw.
+func (l *Log) show() error {
+	pub := l.published.Load()
+	if pub == nil || pub.unmet != nil {
+		return nil
+	}
+	next, err := l.state(pub)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.index.Publish(pub.checkpoint.Size); err != nil {
+		return err
+	}
+	view, err := l.index.View()
+	if errors.Is(err, store.ErrNotServed) {
+		return nil // the map is being made
+	}
+	if err != nil {
+		return err
+	}
+	defer view.Close()
+	if view.Leaf().Number == next.leaf.Number {
+		l.served = next
+		if next.logCheckpoint == nil {
+			l.served = nil
+		}
+	}
+	return nil
+}
+
+// state gives what is to be shown for a published index checkpoint. It has no
+// logCheckpoint if the log's is not there.
+func (l *Log) state(pub *publication) (*state, error) {
+	size := pub.checkpoint.Size
+	leaf, err := l.index.Leaf(size - 1)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := l.options.Tiles.InclusionProof(size-1, size)
+	if err != nil {
+		return nil, err
+	}
+	st := &state{indexCheckpoint: pub.signed, leaf: leaf, proof: proof}
+	switch now, signed := l.options.Log.Published(); {
+	case now == leaf.Checkpoint:
+		st.logCheckpoint = signed
+	case now.Size > leaf.Checkpoint.Size:
+		st.logCheckpoint, err = l.kept.get(leaf)
+	}
+	return st, err
+}
+
+// refresh shows the log's checkpoint with the cosignatures that it has got meanwhile.
+func (l *Log) refresh() error {
+	l.mu.RLock()
+	st := l.served
+	l.mu.RUnlock()
+	now, signed := l.options.Log.Published()
+	if st == nil {
+		return l.show()
+	}
+	if now != st.leaf.Checkpoint || bytes.Equal(signed, st.logCheckpoint) {
+		return nil
+	}
+	if err := l.kept.put(st.leaf.Number, signed); err != nil {
+		return err
+	}
+	fresh := *st
+	fresh.logCheckpoint = signed
+	l.mu.Lock()
+	l.served = &fresh
+	l.mu.Unlock()
+	return nil
+}

@@ -1,0 +1,164 @@
+package indexlog
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
+	"github.com/tallyroot/tallyroot/trillianlog"
+)
+
+const (
+	firstPause = 50 * time.Millisecond // after what failed; then twice as long each time
+	lastPause  = 5 * time.Second
+	// lookEvery is how often an index log looks that nobody woke: a checkpoint of the
+	// log that was cosigned again is no new one.
+	lookEvery = 5 * time.Second
+	// renewRetry is the pause after cosigning again was tried in vain. Meanwhile new
+	// leaves are published as ever.
+	renewRetry = time.Minute
+)
+
+// errCrash is what tests return from fault to end the publisher as a crash would,
+// between two steps.
+var errCrash = errors.New("crash")
+
+// run works until ctx ends or the index log has to stop.
+func (l *Log) run(ctx context.Context) {
+	var pause time.Duration
+	for ctx.Err() == nil && !l.stopped() {
+		wait, wake, err := l.step(ctx)
+		var why *trillianlog.StopError
+		switch {
+		case errors.Is(err, errCrash) || ctx.Err() != nil:
+			return
+		case errors.As(err, &why):
+			l.stop(why)
+			continue
+		case err != nil:
+			l.failed(err)
+			pause = min(max(2*pause, firstPause), lastPause)
+			wait, wake = pause, nil
+		default:
+			l.well()
+			pause = 0
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-wake:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+	l.mend(ctx)
+}
+
+// step does what comes next, and says for how long there is nothing to do then, unless
+// the channel says otherwise.
+func (l *Log) step(ctx context.Context) (wait time.Duration, wake <-chan struct{}, err error) {
+	if err := l.restore(ctx); err != nil {
+		return 0, nil, err
+	}
+	if l.pending() {
+		if err := l.publish(ctx); err != nil {
+			return 0, nil, err
+		}
+	}
+	if err := l.catchUp(ctx); err != nil {
+		return 0, nil, err
+	}
+	if err := l.refresh(); err != nil {
+		return 0, nil, err
+	}
+	covered, err := l.covered()
+	if err != nil {
+		return 0, nil, err
+	}
+	if now, signed := l.options.Log.Published(); signed != nil && now.Size > covered {
+		if wait := time.Until(l.leafAt.Add(l.options.Every)); wait > 0 {
+			return min(wait, l.options.Every), nil, nil
+		}
+		return 0, nil, l.advance(ctx, now, signed)
+	}
+	if l.due() {
+		return 0, nil, l.renew(ctx)
+	}
+	wait = lookEvery
+	if l.renewable() {
+		wait = max(min(wait, time.Until(l.renewAt)), 0)
+	}
+	return wait, l.wake, nil
+}
+
+// pending tells whether there is something to publish before the next leaf is made.
+func (l *Log) pending() bool {
+	pub := l.published.Load()
+	return l.index.Leaves() > l.size() || pub != nil && pub.unmet != nil
+}
+
+// covered is how many of the log's entries the newest leaf is about.
+func (l *Log) covered() (uint64, error) {
+	leaves := l.index.Leaves()
+	if leaves == 0 {
+		return 0, nil
+	}
+	leaf, err := l.index.Leaf(leaves - 1)
+	return leaf.Checkpoint.Size, err
+}
+
+// restore takes back from the tiles the published leaves that were lost, each after it
+// was computed from the log.
+func (l *Log) restore(ctx context.Context) error {
+	have, size := l.index.Leaves(), l.size()
+	if have >= size {
+		return nil
+	}
+	to, err := l.options.Tiles.Entry(ctx, size-1)
+	if err != nil {
+		return err
+	}
+	leaf, err := historyindex.ParseLeaf(to)
+	if err != nil {
+		return err
+	}
+	err = l.telling("its leaves are read again from what was published", leaf.Checkpoint.Size, func() error {
+		return l.index.Follow(ctx, l.options.Tiles.Stream(ctx, have, size-have), l.options.Log)
+	})
+	if err := l.differs(err); err != nil {
+		return err
+	}
+	return l.show()
+}
+
+// catchUp brings the map to the published leaves, if it was deleted or a power failure
+// took its end.
+func (l *Log) catchUp(ctx context.Context) error {
+	if !l.index.Behind() {
+		return nil
+	}
+	to, err := l.covered()
+	if err != nil {
+		return err
+	}
+	err = l.telling("its map is made again from the log", to, func() error { return l.index.CatchUp(ctx, l.options.Log) })
+	if err := l.differs(err); err != nil {
+		return err
+	}
+	return l.show()
+}
+
+// differs makes a reason to stop of a leaf that is not what the log's entries give.
+func (l *Log) differs(err error) error {
+	if d, ok := errors.AsType[*store.DifferenceError](err); ok {
+		return stop(trillianlog.Forked, "%v: either the log's files or the index log's are not those of then; put the right ones back", d)
+	}
+	return err
+}
+
+// mend makes the map, if it is not there, for an index log that has stopped: histories
+// stay at the last good index.
+func (l *Log) mend(ctx context.Context) {
+}
