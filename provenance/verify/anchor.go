@@ -28,6 +28,10 @@ type Anchor struct {
 	// index-verifier.
 	Independent bool
 
+	// Rebuilders are the index-verifiers that cosigned the index log's checkpoint, by
+	// their names in the policy and in its order.
+	Rebuilders []string
+
 	// IndexFromGenesis says that the index log's key was taken from the log's
 	// first entry, since the reader had no policy for it.
 	IndexFromGenesis bool
@@ -77,7 +81,7 @@ func (t Trust) anchor(h, operator *history.History) (*Anchor, error) {
 		return nil, fail(ErrLogLeaf, fmt.Errorf("the leaf says size %d and root %x, and the checkpoint size %d and root %x",
 			leaf.Checkpoint.Size, leaf.Checkpoint.Root, a.Checkpoint.Size, a.Checkpoint.Root))
 	}
-	a.MapRoot = leaf.MapRoot
+	a.MapRoot, a.Rebuilders = leaf.MapRoot, t.rebuilders(a.Index)
 	return a, t.fresh(a.Verdict, t.maxAge())
 }
 

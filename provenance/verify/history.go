@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/epcis"
 	"github.com/tallyroot/tallyroot/provenance/history"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/participant"
+	"github.com/tallyroot/tallyroot/trillianlog/policy"
 )
 
 // A Claim is what can be said of whether anything is missing. It is a short word
@@ -269,6 +269,9 @@ func (v *HistoryVerdict) String() string {
 // describe says who vouches for the logs and the operator.
 func (a *Anchor) describe(b *strings.Builder) {
 	b.WriteString(witnessed(a.Verdict) + "\n")
+	if a.Independent {
+		fmt.Fprintf(b, "The index was rebuilt from the log by %s.\n", strings.Join(a.Rebuilders, ", "))
+	}
 	if a.IndexFromGenesis {
 		b.WriteString("The index log's key was taken from the log's first entry.\n")
 	}
@@ -283,7 +286,7 @@ func (a *Anchor) sentence() string {
 	case !a.Independent:
 		return fmt.Sprintf("Complete up to entry %d according to the operator's index; not independently rebuilt.", a.Checkpoint.Size)
 	case !a.Witnessed:
-		return fmt.Sprintf("Complete up to entry %d, rebuilt by %s; no witness says when.", a.Checkpoint.Size, strings.Join(a.Index.Witnesses, ", "))
+		return fmt.Sprintf("Complete up to entry %d, rebuilt by %s; no witness says when.", a.Checkpoint.Size, strings.Join(a.Rebuilders, ", "))
 	}
-	return fmt.Sprintf("Complete up to entry %d, witnessed at %s.", a.Checkpoint.Size, a.Time.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("Complete up to entry %d, witnessed at %s.", a.Checkpoint.Size, policy.FormatTime(a.Time))
 }

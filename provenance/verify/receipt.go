@@ -3,7 +3,6 @@ package verify
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/trillianlog/policy"
@@ -70,5 +69,5 @@ func witnessed(v policy.Verdict) string {
 	if !v.Witnessed {
 		return "The log's own key vouches for that, and no witness (quorum none): it could show other readers another log."
 	}
-	return fmt.Sprintf("Witnesses vouch for that (%s), the quorum at %s.", strings.Join(v.Witnesses, ", "), v.Time.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("Witnesses vouch for that (%s), the quorum at %s.", strings.Join(v.Witnesses, ", "), policy.FormatTime(v.Time))
 }

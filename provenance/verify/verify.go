@@ -112,13 +112,26 @@ func (t Trust) independent() bool {
 	return !t.IndexPolicy.Met(func(witness string) bool { return plain[witness] })
 }
 
+// rebuilders gives the index-verifiers among those that cosigned.
+func (t Trust) rebuilders(v policy.Verdict) (names []string) {
+	if t.IndexPolicy == nil {
+		return nil
+	}
+	for _, w := range t.IndexPolicy.Witnesses() {
+		if slices.Contains(v.Witnesses, w.Name) && slices.Contains(t.IndexVerifiers, w.Key) {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}
+
 // fresh checks the time at which a checkpoint of the log was witnessed.
 func (t Trust) fresh(v policy.Verdict, maxAge time.Duration) error {
 	if !v.Witnessed || t.Now.IsZero() {
 		return nil
 	}
 	if err := v.Fresh(t.Now, maxAge); err != nil {
-		if v.Time.After(t.Now) {
+		if v.Time.Unix() > t.Now.Unix() {
 			return fail(ErrAhead, err)
 		}
 		return fail(ErrStale, err)

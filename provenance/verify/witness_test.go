@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/verify"
+	"github.com/tallyroot/tallyroot/provenance/verify/verifytest"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/policy"
 	"github.com/tallyroot/tallyroot/trillianlog/receipt"
@@ -91,6 +93,41 @@ func TestWitnessed(t *testing.T) {
 		trust := verify.Trust{Policy: p, Now: v.Time.Add(c.after), MaxAge: c.maxAge}
 		if _, err := verify.History(h.Append(nil), historyindex.Key{}, trust); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestRebuilders holds that a verdict names as those who rebuilt the index none but
+// the index-verifiers that cosigned it.
+func TestRebuilders(t *testing.T) {
+	l := newLog(t)
+	plain, verifier, away := verifytest.NewCosigner("plain.example"), verifytest.NewCosigner("iv.example"), verifytest.NewCosigner("away.example")
+	l.IndexCosigners = []*verifytest.Cosigner{plain, verifier}
+	key := historyindex.Key{Kind: historyindex.Participant, Identifier: "farm"}
+	saved := l.publish().History(key).Append(nil)
+	text := "log " + l.IndexKey.Verifier().String() + "\nwitness plain " + plain.Verifier() + "\nwitness iv " + verifier.Verifier() + "\nwitness away " + away.Verifier() + "\n"
+	for _, c := range []struct {
+		quorum    string
+		verifiers []string
+		want      []string
+		sentence  string
+	}{
+		{"group rebuilt any iv away\ngroup q all plain rebuilt\nquorum q\n", []string{verifier.Verifier(), away.Verifier()}, []string{"iv"}, "rebuilt by iv; no witness says when."},
+		{"group q 2 plain iv away\nquorum q\n", []string{verifier.Verifier()}, []string{"iv"}, "not independently rebuilt"},
+		{"quorum plain\n", nil, nil, "not independently rebuilt"},
+	} {
+		p, err := policy.Parse([]byte(text + c.quorum))
+		if err != nil {
+			t.Fatal(err)
+		}
+		trust := l.trust()
+		trust.IndexPolicy, trust.IndexVerifiers = p, c.verifiers
+		v, err := verify.History(saved, key, trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := v.String(); !slices.Equal(v.Rebuilders, c.want) || !strings.Contains(s, c.sentence) || v.Independent != strings.Contains(s, "rebuilt from the log by iv.") {
+			t.Errorf("%s: %q: %s", c.quorum, v.Rebuilders, s)
 		}
 	}
 }

@@ -42,17 +42,31 @@ type Verdict struct {
 
 // Fresh tells whether the quorum's time is at most maxAge old and at most MaxAhead
 // ahead, compared with now; otherwise the error is ErrStale. Without a quorum
-// there is no time, and so no claim of freshness: that is ErrStale too.
+// there is no time, and so no claim of freshness: that is ErrStale too. The largest
+// maxAge is any age.
 func (v Verdict) Fresh(now time.Time, maxAge time.Duration) error {
-	switch age := now.Sub(v.Time); {
-	case !v.Witnessed:
+	if !v.Witnessed {
 		return fmt.Errorf("%w: no witness vouches for its time", ErrStale)
-	case age > maxAge:
-		return fmt.Errorf("%w: a quorum vouches for it at %s, more than %s ago", ErrStale, v.Time.Format(time.RFC3339), maxAge)
-	case age < -MaxAhead:
-		return fmt.Errorf("%w: a quorum vouches for it at %s, more than %s ahead of this clock", ErrStale, v.Time.Format(time.RFC3339), MaxAhead)
+	}
+	// Witnesses count whole seconds, up to 2^63 - 1: no Duration reaches that far.
+	at, seconds := v.Time.Unix(), now.Unix()
+	switch {
+	case at > seconds+int64(MaxAhead/time.Second):
+		return fmt.Errorf("%w: a quorum vouches for it at %s, more than %s ahead of this clock", ErrStale, FormatTime(v.Time), MaxAhead)
+	case maxAge < 1<<63-1 && seconds-at > int64(maxAge/time.Second):
+		return fmt.Errorf("%w: a quorum vouches for it at %s, more than %s ago", ErrStale, FormatTime(v.Time), maxAge)
 	}
 	return nil
+}
+
+// FormatTime writes a time at which a witness cosigned: by RFC 3339 or, beyond the
+// year 9999, as its number of seconds.
+func FormatTime(t time.Time) string {
+	const lastSecond = 253402300799
+	if seconds := t.Unix(); seconds > lastSecond {
+		return fmt.Sprintf("second %d since 1970", seconds)
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // Check verifies a signed checkpoint: a log of the policy signed it, its origin is

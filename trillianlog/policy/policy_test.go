@@ -316,6 +316,23 @@ func TestFresh(t *testing.T) {
 			t.Errorf("age %s: %v", test.age, err)
 		}
 	}
+	// A witness may name any second up to 2^63 - 1: none of them is of the past.
+	for _, at := range []int64{1<<63 - 1, 1<<63 - 62135596801, 1<<63 - 62135596800, 9223372036 + 1_800_000_000, 1_800_000_301} {
+		for _, maxAge := range []time.Duration{DefaultMaxAge, 1<<63 - 1} {
+			err := Verdict{Witnessed: true, Time: time.Unix(at, 0).UTC()}.Fresh(now, maxAge)
+			if !errors.Is(err, ErrStale) || !strings.Contains(err.Error(), "ahead") {
+				t.Errorf("at second %d: %v", at, err)
+			}
+		}
+	}
+	if err := (Verdict{Witnessed: true, Time: time.Unix(0, 0)}).Fresh(time.Unix(1<<40, 0), 1<<63-1); err != nil {
+		t.Errorf("long ago, at any age: %v", err)
+	}
+	for at, want := range map[int64]string{0: "1970-01-01T00:00:00Z", 253402300799: "9999-12-31T23:59:59Z", 253402300800: "second 253402300800 since 1970", 1<<63 - 1: "second 9223372036854775807 since 1970"} {
+		if got := FormatTime(time.Unix(at, 0)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
 	if err := (Verdict{Time: now}).Fresh(now, DefaultMaxAge); !errors.Is(err, ErrStale) {
 		t.Errorf("not witnessed: %v", err)
 	}

@@ -75,7 +75,7 @@ const verdictJSON = (v: Verdict): M => ({
 	...(v.time === undefined ? {} : { time: String(v.time) }),
 });
 
-const anchorJSON = (a: Anchor): M => ({ ...verdictJSON(a.log), operatorTrusted: a.operatorTrusted, indexFromGenesis: a.indexFromGenesis });
+const anchorJSON = (a: Anchor): M => ({ ...verdictJSON(a.log), operatorTrusted: a.operatorTrusted, indexFromGenesis: a.indexFromGenesis, ...(a.rebuilders.length > 0 ? { rebuilders: a.rebuilders.map((w) => w.label) } : {}) });
 
 function judgedJSON(j: Judged): M {
 	const out: M = { index: String(j.index), counts: counts(j) };

@@ -427,6 +427,10 @@ var anchors = []mutation{
 	{"log checkpoint of another root", "Signed and cosigned at the same size: a fork.", "log-leaf", relog(func(s *small) checkpoint.Note {
 		return verifytest.Signed(checkpoint.Checkpoint{Origin: origin, Size: s.good.Size, Root: [32]byte{1}}.Body(), s.LogKey, late, witness)
 	})},
+	{"log witnessed at the largest time", "2^63 - 1, where any age is taken: it is of the future all the same.", "ahead", func(s *small, h *history.History, trust *M) {
+		*trust = with(*trust, "maxAge", number(1<<62))
+		logCheckpoint(h, note(verifytest.Signed(s.good.LogNote.Text, s.LogKey, 1<<63-1, witness)))
+	}},
 	{"log checkpoint with a leading zero", "The size is spelled otherwise, and so signed.", "log-form", relog(func(s *small) checkpoint.Note {
 		text := bytes.Replace([]byte(s.good.LogNote.Text), []byte("\n7\n"), []byte("\n07\n"), 1)
 		return verifytest.Signed(string(text), s.LogKey, late, witness)

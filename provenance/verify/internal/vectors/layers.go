@@ -153,7 +153,7 @@ func runChecked(in, _ M) M {
 			age = policy.DefaultMaxAge
 		}
 		if err := v.Fresh(now, age); err != nil {
-			if v.Time.After(now) {
+			if v.Time.Unix() > now.Unix() {
 				return because("ahead")
 			}
 			return because("stale")

@@ -308,6 +308,12 @@ func notes(t testing.TB) (cases []Case) {
 	checked("more than an hour old", "Older than is asked for.", "stale", three, cosigned(100, 300, 200), 3801, 3600)
 	checked("five minutes ahead", "As far ahead as it may be.", "", three, cosigned(10_000, 10_300, 10_200), 9_900)
 	checked("more than five minutes ahead", "By a second.", "ahead", three, cosigned(10_000, 10_300, 10_200), 9_899)
+	for _, at := range []uint64{late + 301, late + 9223372036, late + 9223372037, 253402300800, 1<<63 - 62135596801, 1<<63 - 62135596800, 1<<63 - 1} {
+		checked("in the future, second "+number(at), "However far ahead, it is not of the past.", "ahead", join(log, w1, "quorum a"), cosigned(at), late)
+		checked("in the future, at any age, second "+number(at), "However old it may be.", "ahead", join(log, w1, "quorum a"), cosigned(at), late, 1<<62)
+	}
+	checked("very old, at any age", "As old as can be.", "", join(log, w1, "quorum a"), cosigned(1), 1<<40, 1<<62)
+	checked("very old", "By 292 years and more.", "stale", join(log, w1, "quorum a"), cosigned(1), 1<<40)
 	checked("quorum none, long ago", "There is no time to compare.", "", join(log, "quorum none"), cosigned(), 1)
 	checked("a cosignature cut short", "Every signature by a known key must hold.", "signature", join(log, w1, "quorum none"), func() checkpoint.Note {
 		n := cosigned(100)

@@ -45,7 +45,11 @@ func seconds(m M, name string) time.Duration {
 	if m[name] == nil {
 		return 0
 	}
-	return time.Duration(uint(m, name)) * time.Second
+	n := uint(m, name)
+	if n > uint64(verify.AnyAge/time.Second) {
+		return verify.AnyAge
+	}
+	return time.Duration(n) * time.Second
 }
 
 func clock(m M) time.Time {
@@ -149,6 +153,9 @@ func runHistory(in, t M) M {
 func anchorJSON(a *verify.Anchor) M {
 	out := verdictJSON(a.Verdict)
 	out["operatorTrusted"], out["indexFromGenesis"] = a.OperatorTrusted, a.IndexFromGenesis
+	if len(a.Rebuilders) > 0 {
+		out["rebuilders"] = list(a.Rebuilders)
+	}
 	return out
 }
 
