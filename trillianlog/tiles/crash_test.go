@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/tallyroot/tallyroot/trillianlog/internal/tiletree"
 )
 
 // A snapshot is the content of every file below a folder.
@@ -80,10 +82,10 @@ func checkOpen(t testing.TB, dir string, size uint64) {
 	}
 	// What a plain web server finds.
 	for level := 0; size>>(8*level) > 0; level++ {
-		for index := range fullTiles(size, level) + 1 {
+		for index := range tiletree.FullTiles(size, level) + 1 {
 			width := Width
-			if index == fullTiles(size, level) {
-				if width = partialWidth(size, level); width == 0 {
+			if index == tiletree.FullTiles(size, level) {
+				if width = tiletree.PartialWidth(size, level); width == 0 {
 					continue
 				}
 			}

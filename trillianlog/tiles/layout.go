@@ -5,17 +5,18 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/tallyroot/tallyroot/trillianlog/internal/tiletree"
 )
 
 const (
 	// Width is the number of hashes in a full tile and of entries in a full bundle.
-	Width = 256
+	Width = tiletree.Width
 	// CheckpointPath is where the newest signed checkpoint stands.
 	CheckpointPath = "checkpoint"
 
-	tileHeight = 8  // Width = 2^tileHeight
-	maxLevel   = 63 // the specification's
-	maxPath    = 64 // bytes; no path of a 64-bit index is longer
+	maxLevel = 63 // the specification's
+	maxPath  = 64 // bytes; no path of a 64-bit index is longer
 )
 
 // ErrPath is what every error about a resource path wraps.

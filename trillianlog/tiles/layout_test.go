@@ -135,24 +135,3 @@ func FuzzParseBundle(f *testing.F) {
 		}
 	})
 }
-
-func TestLRU(t *testing.T) {
-	c := newLRU[int, string](2)
-	c.put(1, "one")
-	c.put(2, "two")
-	c.put(1, "uno")
-	c.put(3, "three") // forgets 2
-	if _, ok := c.get(2); ok || c.len() != 2 {
-		t.Errorf("2 is still there, of %d", c.len())
-	}
-	if v, ok := c.get(1); !ok || v != "uno" {
-		t.Errorf("1 is %q, %v", v, ok)
-	}
-	c.put(4, "four") // forgets 3: 1 was asked for
-	if _, ok := c.get(3); ok {
-		t.Error("3 is still there")
-	}
-	if _, ok := c.get(1); !ok {
-		t.Error("1 is gone")
-	}
-}

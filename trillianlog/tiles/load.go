@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+
+	"github.com/tallyroot/tallyroot/trillianlog/internal/tiletree"
 )
 
 // load reads the published checkpoint and the right edge that it commits to.
@@ -29,7 +31,7 @@ func (s *Store) load() (*view, error) {
 	bundles, problems := s.edgeBundles(c.Size)
 	if len(bundles) == 0 {
 		return nil, &DamageError{
-			File:    s.path(EntriesPath(fullTiles(c.Size, 0), Width)),
+			File:    s.path(EntriesPath(tiletree.FullTiles(c.Size, 0), Width)),
 			Problem: fmt.Sprintf("and its partial forms do not hold the last entries of the published checkpoint of size %d (%s)", c.Size, strings.Join(problems, "; ")),
 		}
 	}
@@ -60,11 +62,11 @@ func (s *Store) load() (*view, error) {
 // and what is wrong with the files that cannot be it. If the size has no partial
 // bundle, it gives an empty one.
 func (s *Store) edgeBundles(size uint64) (found []bundle, problems []string) {
-	width := partialWidth(size, 0)
+	width := tiletree.PartialWidth(size, 0)
 	if width == 0 {
 		return []bundle{{}}, nil
 	}
-	index := fullTiles(size, 0)
+	index := tiletree.FullTiles(size, 0)
 	for _, name := range []string{
 		s.growingPath(index),
 		s.path(EntriesPath(index, Width)), // filled before the next checkpoint was published
@@ -93,20 +95,20 @@ func (e *edge) setBundle(b bundle) {
 	if b.len() == 0 {
 		return
 	}
-	e.tiles[0] = new(tile)
+	e.tiles[0] = new(tiletree.Tile)
 	for i := range b.len() {
-		e.tiles[0].set(uint64(i), LeafHash(b.entry(i)))
+		e.tiles[0].Set(uint64(i), LeafHash(b.entry(i)))
 	}
 }
 
 // readUpper reads the partial tiles above level 0.
 func (s *Store) readUpper(e *edge) error {
-	for level := 1; level < levels; level++ {
+	for level := 1; level < tiletree.Levels; level++ {
 		width := e.width(level)
 		if width == 0 {
 			continue
 		}
-		index := fullTiles(e.size, level)
+		index := tiletree.FullTiles(e.size, level)
 		t, err := s.readTile(level, index, width)
 		if err != nil {
 			return err
@@ -119,19 +121,19 @@ func (s *Store) readUpper(e *edge) error {
 // rebuildUpper computes them from the full tiles below, at most 255 a level. It is
 // needed after a power failure only, since the partial files are not synced.
 func (s *Store) rebuildUpper(e *edge) error {
-	for level := 1; level < levels; level++ {
+	for level := 1; level < tiletree.Levels; level++ {
 		width := e.width(level)
 		if width == 0 {
 			continue
 		}
-		t := new(tile)
-		first := fullTiles(e.size, level) * Width
+		t := new(tiletree.Tile)
+		first := tiletree.FullTiles(e.size, level) * Width
 		for i := range uint64(width) {
 			below, err := s.readTile(level-1, first+i, Width)
 			if err != nil {
 				return err
 			}
-			t.set(i, below.root())
+			t.Set(i, below.Root())
 		}
 		e.tiles[level] = t
 	}
@@ -139,7 +141,7 @@ func (s *Store) rebuildUpper(e *edge) error {
 }
 
 // readTile reads a tile from its file, without comparing it with anything.
-func (s *Store) readTile(level int, index uint64, width int) (*tile, error) {
+func (s *Store) readTile(level int, index uint64, width int) (*tiletree.Tile, error) {
 	name := s.path(TilePath(level, index, width))
 	want := width * len(Hash{})
 	data, err := readFile(name, int64(want))
@@ -149,14 +151,14 @@ func (s *Store) readTile(level int, index uint64, width int) (*tile, error) {
 	if len(data) != want {
 		return nil, &DamageError{File: name, Problem: fmt.Sprintf("has %d bytes instead of %d", len(data), want)}
 	}
-	return parseTile(data, width), nil
+	return tiletree.ParseTile(data, width), nil
 }
 
 // checkFull checks the last full tile of each level and the last full bundle: what
 // was written last before the checkpoint.
 func (s *Store) checkFull(v *view) error {
-	for level := range levels {
-		n := fullTiles(v.edge.size, level)
+	for level := range tiletree.Levels {
+		n := tiletree.FullTiles(v.edge.size, level)
 		if n == 0 {
 			return nil
 		}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/tallyroot/tallyroot/trillianlog/internal/tiletree"
 )
 
 // A partial is a partial file on disk.
@@ -17,15 +19,15 @@ type partial struct {
 // writePartials writes the partial files of a size. They are not synced: they can
 // always be computed again.
 func (s *Store) writePartials(e *edge) error {
-	for level := range levels {
+	for level := range tiletree.Levels {
 		width := e.width(level)
 		if width == 0 {
 			continue
 		}
-		index := fullTiles(e.size, level)
+		index := tiletree.FullTiles(e.size, level)
 		tile := e.tiles[level]
 		err := s.writePartial(TilePath(level, index, width), level, e.size, func() []byte {
-			return tile.appendHashes(make([]byte, 0, width*len(Hash{})), width)
+			return tile.AppendHashes(make([]byte, 0, width*len(Hash{})), width)
 		})
 		if level == 0 && err == nil {
 			err = s.writePartial(EntriesPath(index, width), 0, e.size, func() []byte { return e.bundle.data })
@@ -38,7 +40,7 @@ func (s *Store) writePartials(e *edge) error {
 }
 
 func (s *Store) writePartial(resource string, level int, size uint64, content func() []byte) error {
-	p := partial{path: s.path(resource), level: level, count: size >> (tileHeight * level)}
+	p := partial{path: s.path(resource), level: level, count: size >> (tiletree.Height * level)}
 	if slices.Contains(s.partials, p) {
 		return nil
 	}
@@ -62,12 +64,12 @@ func (s *Store) sweepPartials(size uint64) {
 	}
 	s.partials = slices.DeleteFunc(s.partials, func(p partial) bool {
 		for _, size := range s.kept {
-			if size>>(tileHeight*p.level) == p.count {
+			if size>>(tiletree.Height*p.level) == p.count {
 				return false
 			}
 		}
 		os.Remove(p.path)
-		if p.count/Width < fullTiles(size, p.level) {
+		if p.count/Width < tiletree.FullTiles(size, p.level) {
 			os.Remove(filepath.Dir(p.path)) // holds until the last one is gone
 		}
 		return true
@@ -77,9 +79,9 @@ func (s *Store) sweepPartials(size uint64) {
 // sweepLeftovers removes what a crash left beside the right edge of a size:
 // partial files of other widths, growing and temporary files of other bundles.
 func (s *Store) sweepLeftovers(size uint64) {
-	s.sweepEdge(EntriesPath(fullTiles(size, 0), Width), partialWidth(size, 0))
-	for level := 0; level < levels && size>>(tileHeight*level) > 0; level++ {
-		s.sweepEdge(TilePath(level, fullTiles(size, level), Width), partialWidth(size, level))
+	s.sweepEdge(EntriesPath(tiletree.FullTiles(size, 0), Width), tiletree.PartialWidth(size, 0))
+	for level := 0; level < tiletree.Levels && size>>(tiletree.Height*level) > 0; level++ {
+		s.sweepEdge(TilePath(level, tiletree.FullTiles(size, level), Width), tiletree.PartialWidth(size, level))
 	}
 }
 

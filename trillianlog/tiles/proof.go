@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 
-	"github.com/transparency-dev/merkle/proof"
-	"github.com/transparency-dev/merkle/rfc6962"
+	"github.com/tallyroot/tallyroot/trillianlog/internal/tiletree"
 )
 
 // Root gives the root hash of the first size entries, which must be published.
@@ -22,11 +21,11 @@ func (s *Store) Root(size uint64) (Hash, error) {
 	return f[64], nil
 }
 
-func (s *Store) foldsAt(v *view, size uint64) (*folds, error) {
+func (s *Store) foldsAt(v *view, size uint64) (*tiletree.Folds, error) {
 	if size == v.edge.size {
 		return v.folds, nil
 	}
-	return fold(size, func(row int) (*Hash, error) {
+	return tiletree.Fold(size, func(row int) (*Hash, error) {
 		h, err := s.node(v, row, size>>row-1)
 		return &h, err
 	})
@@ -79,25 +78,9 @@ func (s *Store) ConsistencyProof(from, to uint64) ([]Hash, error) {
 	if from > to {
 		return nil, fmt.Errorf("tiles: %w: the smaller size %d is above the larger one %d", ErrRange, from, to)
 	}
-	nodes, err := proof.Consistency(from, to)
+	path, err := tiletree.Consistency(from, to, func(row int, i uint64) (Hash, error) { return s.node(v, row, i) })
 	if err != nil {
 		return nil, fmt.Errorf("tiles: %w", err)
-	}
-	hashes := make([][]byte, len(nodes.IDs))
-	for i, id := range nodes.IDs {
-		h, err := s.node(v, int(id.Level), id.Index)
-		if err != nil {
-			return nil, err
-		}
-		hashes[i] = h[:]
-	}
-	hashes, err = nodes.Rehash(hashes, rfc6962.DefaultHasher.HashChildren)
-	if err != nil {
-		return nil, fmt.Errorf("tiles: %w", err)
-	}
-	path := make([]Hash, len(hashes))
-	for i, h := range hashes {
-		path[i] = Hash(h)
 	}
 	return path, nil
 }

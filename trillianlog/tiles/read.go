@@ -8,32 +8,32 @@ import (
 	"iter"
 	"os"
 	"slices"
+
+	"github.com/tallyroot/tallyroot/trillianlog/internal/tiletree"
 )
 
 // node gives the root of the complete subtree of 2^row leaves that begins at leaf
 // i·2^row. The subtree must be complete in the view.
 func (s *Store) node(v *view, row int, i uint64) (Hash, error) {
-	level, inner := row/tileHeight, row%tileHeight
-	perTile := uint64(Width >> inner)
-	index := i / perTile
+	level, index, inner, at := tiletree.Place(row, i)
 	t := v.edge.tiles[level]
-	if index != fullTiles(v.edge.size, level) {
+	if index != tiletree.FullTiles(v.edge.size, level) {
 		var err error
 		if t, err = s.fullTile(v, level, index); err != nil {
 			return Hash{}, err
 		}
 	}
-	return *t.node(inner, i%perTile), nil
+	return *t.Node(inner, at), nil
 }
 
 // fullTile gives a full tile, whose hash was found in the level above, and so on up
 // to the right edge: a damaged file is an error, never a wrong hash.
-func (s *Store) fullTile(v *view, level int, index uint64) (*tile, error) {
+func (s *Store) fullTile(v *view, level int, index uint64) (*tiletree.Tile, error) {
 	id := tileID{level, index}
-	if t, ok := s.tiles.get(id); ok {
+	if t, ok := s.tiles.Get(id); ok {
 		return t, nil
 	}
-	want, err := s.node(v, tileHeight*(level+1), index)
+	want, err := s.node(v, tiletree.Height*(level+1), index)
 	if err != nil {
 		return nil, err
 	}
@@ -41,10 +41,10 @@ func (s *Store) fullTile(v *view, level int, index uint64) (*tile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.root() != want {
+	if t.Root() != want {
 		return nil, &DamageError{File: s.path(TilePath(level, index, Width)), Problem: "does not give its hash in the level above"}
 	}
-	s.tiles.put(id, t)
+	s.tiles.Put(id, t)
 	return t, nil
 }
 
@@ -68,10 +68,10 @@ func (s *Store) Entry(ctx context.Context, index uint64) ([]byte, error) {
 		return nil, rangeError("index", index, v)
 	}
 	n, i := index/Width, int(index%Width)
-	if n == fullTiles(v.edge.size, 0) {
+	if n == tiletree.FullTiles(v.edge.size, 0) {
 		return bytes.Clone(v.edge.bundle.entry(i)), nil
 	}
-	ends, ok := s.bundles.get(n)
+	ends, ok := s.bundles.Get(n)
 	if !ok {
 		b, err := s.verifiedBundle(v, n)
 		if err != nil {
@@ -81,7 +81,7 @@ func (s *Store) Entry(ctx context.Context, index uint64) ([]byte, error) {
 		for i, end := range b.ends {
 			ends[i] = uint32(end)
 		}
-		s.bundles.put(n, ends)
+		s.bundles.Put(n, ends)
 		return bytes.Clone(b.entry(i)), nil
 	}
 	want, err := s.node(v, 0, index)
@@ -151,7 +151,7 @@ func (s *Store) Stream(ctx context.Context, first, n uint64) iter.Seq2[[]byte, e
 // verifiedBundle gives a bundle of the view with every entry compared with its
 // leaf hash. The partial one needs no check: its entries gave the leaf hashes.
 func (s *Store) verifiedBundle(v *view, index uint64) (*bundle, error) {
-	if index == fullTiles(v.edge.size, 0) {
+	if index == tiletree.FullTiles(v.edge.size, 0) {
 		return &v.edge.bundle, nil
 	}
 	t, err := s.fullTile(v, 0, index)
@@ -172,7 +172,7 @@ func (s *Store) verifiedBundle(v *view, index uint64) (*bundle, error) {
 	}
 	b := &bundle{data: data, ends: ends}
 	for i := range Width {
-		if LeafHash(b.entry(i)) != *t.node(0, uint64(i)) {
+		if LeafHash(b.entry(i)) != *t.Node(0, uint64(i)) {
 			return nil, damagedEntry(name, index*Width+uint64(i))
 		}
 	}
@@ -205,10 +205,10 @@ func (s *Store) File(path string) (data []byte, immutable bool, err error) {
 		}
 		return slices.Clip(v.signed), false, nil
 	}
-	if p.Level >= levels {
+	if p.Level >= tiletree.Levels {
 		return nil, false, notFound(path)
 	}
-	full := fullTiles(v.edge.size, p.Level)
+	full := tiletree.FullTiles(v.edge.size, p.Level)
 	partial := p.Index == full && p.Width <= v.edge.width(p.Level)
 	if p.Index >= full && !partial {
 		return nil, false, notFound(path)
@@ -224,7 +224,7 @@ func (s *Store) File(path string) (data []byte, immutable bool, err error) {
 			t, err = s.fullTile(v, p.Level, p.Index)
 		}
 		if err == nil {
-			data = t.appendHashes(make([]byte, 0, p.Width*len(Hash{})), p.Width)
+			data = t.AppendHashes(make([]byte, 0, p.Width*len(Hash{})), p.Width)
 		}
 	}
 	return data, err == nil, err

@@ -37,6 +37,8 @@ import (
 	"time"
 
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+
+	"github.com/tallyroot/tallyroot/trillianlog/internal/tiletree"
 )
 
 const (
@@ -80,8 +82,8 @@ type Store struct {
 	disk      disk
 	published atomic.Pointer[view]
 	durable   atomic.Pointer[view] // the tip after the last Extend
-	tiles     *lru[tileID, *tile]
-	bundles   *lru[uint64, []uint32] // where the entries of a full bundle end
+	tiles     *tiletree.LRU[tileID, *tiletree.Tile]
+	bundles   *tiletree.LRU[uint64, []uint32] // where the entries of a full bundle end
 
 	mu       sync.Mutex // held by the writer; guards what follows
 	tip      edge       // all that is durable
@@ -105,7 +107,7 @@ type tileID struct {
 // published checkpoint.
 type view struct {
 	edge       edge
-	folds      *folds
+	folds      *tiletree.Folds
 	checkpoint checkpoint.Checkpoint
 	signed     []byte // nil: no checkpoint of it is published
 }
@@ -129,8 +131,8 @@ func open(dir string, k disk) (*Store, error) {
 	}
 	s := &Store{
 		dir:     dir,
-		tiles:   newLRU[tileID, *tile](MaxCachedTiles),
-		bundles: newLRU[uint64, []uint32](MaxCachedBundles),
+		tiles:   tiletree.NewLRU[tileID, *tiletree.Tile](MaxCachedTiles),
+		bundles: tiletree.NewLRU[uint64, []uint32](MaxCachedBundles),
 		disk:    k,
 		dirs:    newDirs(dir, k),
 		pace:    settlePause,

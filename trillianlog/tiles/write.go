@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+
+	"github.com/tallyroot/tallyroot/trillianlog/internal/tiletree"
 )
 
 // RootWith gives the root of the tree that has leaves with these hashes after the
@@ -62,7 +64,7 @@ func (s *Store) Extend(entries [][]byte, leaves []Hash) error {
 		s.growing = growing
 	}
 	for _, t := range x.tiles {
-		s.tiles.put(t.id, t.tile)
+		s.tiles.Put(t.id, t.tile)
 	}
 	s.tip = x.tip
 	s.durable.Store(newView(s.tip, checkpoint.Checkpoint{}, nil))
@@ -75,7 +77,7 @@ func (s *Store) openGrowing() error {
 	if s.growing != nil || s.tip.bundle.len() == 0 {
 		return nil
 	}
-	name := s.growingPath(fullTiles(s.tip.size, 0))
+	name := s.growingPath(tiletree.FullTiles(s.tip.size, 0))
 	if err := s.dirs.forFile(name); err != nil {
 		return err
 	}
@@ -122,12 +124,12 @@ type fullBundle struct {
 
 type fullTile struct {
 	id   tileID
-	tile *tile
+	tile *tiletree.Tile
 }
 
 func (x *extension) add(entry []byte, leaf Hash) {
 	x.tip.bundle.add(entry)
-	x.tip.add(leaf, func(level int, index uint64, t *tile) {
+	x.tip.add(leaf, func(level int, index uint64, t *tiletree.Tile) {
 		x.tiles = append(x.tiles, fullTile{tileID{level, index}, t})
 	})
 	if x.tip.bundle.len() < Width {
@@ -149,7 +151,7 @@ func (x *extension) write() (growing *os.File, err error) {
 	growing = s.growing
 	var jobs []func() error
 
-	old := fullTiles(s.tip.size, 0) // the index of the bundle that was partial
+	old := tiletree.FullTiles(s.tip.size, 0) // the index of the bundle that was partial
 	switch data := x.tip.bundle.data; {
 	case x.first != nil:
 		jobs = append(jobs, s.appendJob(s.growing, x.first, x.appended))
@@ -161,11 +163,11 @@ func (x *extension) write() (growing *os.File, err error) {
 		jobs = append(jobs, x.fileJob(EntriesPath(b.index, Width), b.data))
 	}
 	for _, t := range x.tiles {
-		data := t.tile.appendHashes(make([]byte, 0, Width*len(Hash{})), Width)
+		data := t.tile.AppendHashes(make([]byte, 0, Width*len(Hash{})), Width)
 		jobs = append(jobs, x.fileJob(TilePath(t.id.level, t.id.index, Width), data))
 	}
 	if growing == nil && x.tip.bundle.len() > 0 {
-		name := s.growingPath(fullTiles(x.tip.size, 0))
+		name := s.growingPath(tiletree.FullTiles(x.tip.size, 0))
 		if err := s.dirs.forFile(name); err != nil {
 			return nil, err
 		}

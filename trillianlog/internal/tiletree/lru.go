@@ -1,13 +1,13 @@
-package tiles
+package tiletree
 
 import (
 	"container/list"
 	"sync"
 )
 
-// lru is a bounded cache that forgets what was not used for the longest time. It
+// LRU is a bounded cache that forgets what was not used for the longest time. It
 // is safe for concurrent use.
-type lru[K comparable, V any] struct {
+type LRU[K comparable, V any] struct {
 	max int
 
 	mu    sync.Mutex
@@ -20,11 +20,13 @@ type lruItem[K comparable, V any] struct {
 	value V
 }
 
-func newLRU[K comparable, V any](max int) *lru[K, V] {
-	return &lru[K, V]{max: max, items: make(map[K]*list.Element)}
+// NewLRU gives a cache of at most max values.
+func NewLRU[K comparable, V any](max int) *LRU[K, V] {
+	return &LRU[K, V]{max: max, items: make(map[K]*list.Element)}
 }
 
-func (c *lru[K, V]) get(key K) (value V, ok bool) {
+// Get gives the value of a key, if it is there.
+func (c *LRU[K, V]) Get(key K) (value V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.items[key]
@@ -35,7 +37,8 @@ func (c *lru[K, V]) get(key K) (value V, ok bool) {
 	return e.Value.(lruItem[K, V]).value, true
 }
 
-func (c *lru[K, V]) put(key K, value V) {
+// Put sets the value of a key.
+func (c *LRU[K, V]) Put(key K, value V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e, ok := c.items[key]; ok {
@@ -50,7 +53,8 @@ func (c *lru[K, V]) put(key K, value V) {
 	}
 }
 
-func (c *lru[K, V]) len() int {
+// Len gives the number of values.
+func (c *LRU[K, V]) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.order.Len()
