@@ -33,7 +33,7 @@ var (
 // it depends on who asks.
 func public(path string) bool {
 	switch {
-	case strings.HasPrefix(path, "/log/"), path == "/openapi.json", path == "/qr":
+	case strings.HasPrefix(path, "/log/"), strings.HasPrefix(path, "/index/"), path == "/openapi.json", path == "/qr":
 		return true
 	case strings.HasPrefix(path, "/v1/"):
 		return path != "/v1/participants" && !strings.HasPrefix(path, "/v1/participants/")

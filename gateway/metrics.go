@@ -88,6 +88,8 @@ func (s *Server) route(path string) string {
 		return path
 	case strings.HasPrefix(path, "/log/"):
 		return "/log/"
+	case strings.HasPrefix(path, "/index/"):
+		return "/index/"
 	case strings.HasPrefix(path, "/v1/participants/"):
 		return "/v1/participants/"
 	case strings.HasPrefix(path, "/v1/"):
@@ -99,7 +101,7 @@ func (s *Server) route(path string) string {
 // exactRoutes are the paths that are labels of their own.
 func exactRoutes() map[string]bool {
 	routes := map[string]bool{
-		"/healthz": true, "/readyz": true, "/metrics": true, "/openapi.json": true, "/docs": true, "/qr": true, "/log/checkpoint": true,
+		"/healthz": true, "/readyz": true, "/metrics": true, "/openapi.json": true, "/docs": true, "/qr": true, "/log/checkpoint": true, "/index/checkpoint": true,
 		"/v1/events": true, "/v1/events:batch": true, "/v1/events:validate": true, "/v1/event": true, "/v1/history": true, "/v1/journey": true,
 		"/v1/participants": true, "/v1/proof/inclusion": true, "/v1/proof/consistency": true,
 	}

@@ -21,7 +21,7 @@ import (
 // witnessed starts a witness and gives the policy that needs it.
 func witnessed(t *testing.T, c *provenance.Config) []byte {
 	t.Helper()
-	key, err := provenance.MakeKeys(c.Dir, c.Origin, filepath.Join(c.Dir, "last-checkpoint"))
+	key, _, err := provenance.MakeKeys(c.Dir, c.Origin, filepath.Join(c.Dir, "last-checkpoint"))
 	if err != nil {
 		t.Fatal(err)
 	}

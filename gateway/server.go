@@ -142,7 +142,7 @@ func (s *Server) newHandler(registry *prometheus.Registry) (http.Handler, error)
 		"/openapi.json": read(reference.document),
 		"/docs":         read(reference.page),
 	}
-	logFiles := read(s.logFiles)
+	logFiles, indexFiles := read(s.logFiles), read(s.indexFiles)
 	pages := s.pages
 	if pages == nil {
 		pages = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -158,6 +158,8 @@ func (s *Server) newHandler(registry *prometheus.Registry) (http.Handler, error)
 			rest.ServeHTTP(w, r)
 		case strings.HasPrefix(path, "/log/"):
 			logFiles.ServeHTTP(w, r)
+		case strings.HasPrefix(path, "/index/"):
+			indexFiles.ServeHTTP(w, r)
 		default:
 			pages.ServeHTTP(w, r)
 		}

@@ -19,6 +19,19 @@ import (
 func (s *Server) logFiles(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/log/")
 	data, immutable, err := s.service.Tiles().File(path)
+	s.staticFile(w, r, path, data, immutable, err)
+}
+
+// indexFiles serves those of the index log under /index/. Tiles and bundles are there
+// before the checkpoint that commits to them: an index-verifier reads the newest leaf
+// in order to cosign that.
+func (s *Server) indexFiles(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.Path, "/index/")
+	data, immutable, err := s.service.IndexTiles().DurableFile(path)
+	s.staticFile(w, r, path, data, immutable, err)
+}
+
+func (s *Server) staticFile(w http.ResponseWriter, r *http.Request, path string, data []byte, immutable bool, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		w.Header().Set("Cache-Control", "no-store")

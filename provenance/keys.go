@@ -99,5 +99,11 @@ func (k *keyring) openAdminToken(path string) error {
 	return nil
 }
 
-// checkpointSigner is the log's key as a signer of notes.
-func (k *keyring) checkpointSigner() (note.Signer, error) { return note.NewSigner(k.log.Secret()) }
+// checkpointSigners are the log's key and the index log's as signers of notes.
+func (k *keyring) checkpointSigners() (log, index note.Signer, err error) {
+	if log, err = note.NewSigner(k.log.Secret()); err != nil {
+		return nil, nil, err
+	}
+	index, err = note.NewSigner(k.index.Secret())
+	return log, index, err
+}

@@ -52,11 +52,16 @@ type Config struct {
 	// Policy is the text of a C2SP tlog-policy whose quorum every published
 	// checkpoint must meet; nil means quorum none, for this log.
 	Policy []byte
-	// Witnessing says how the policy's witnesses are asked.
+	// IndexPolicy is the same for the index log and its checkpoints.
+	IndexPolicy []byte
+	// Witnessing says how the witnesses of both policies are asked.
 	Witnessing Witnessing
 	// LastCheckpoint is the file of the last signed checkpoint; "" means
 	// last-checkpoint in Dir. It must not be restored together with the rest.
 	LastCheckpoint string
+	// LastIndexCheckpoint is the same for the index log; "" means
+	// last-index-checkpoint beside LastCheckpoint.
+	LastIndexCheckpoint string
 	// MinFree is the free disk space in bytes below which nothing is taken;
 	// 0 means DefaultMinFree, or a tenth of a smaller file system.
 	MinFree uint64
@@ -68,7 +73,10 @@ type Config struct {
 	CallTimeout        time.Duration
 	IntegrationTimeout time.Duration
 	// Hooks are told what the log does, for metrics.
-	Hooks  trillianlog.Hooks
+	Hooks trillianlog.Hooks
+	// OnIndexPublish is told how long the index took for the log's newest checkpoint.
+	OnIndexPublish func(took time.Duration)
+
 	Logger *slog.Logger     // nil: slog.Default()
 	Now    func() time.Time // nil: time.Now. For warnings and for tokens' ends, never for an entry
 }
@@ -90,6 +98,7 @@ type Service struct {
 	log         *trillianlog.Log
 	policy      *policy.Policy
 	witnesses   *quorum.Client // nil: the policy asks for none
+	index       indexed
 	managed     managedKeys
 
 	// order makes what is checked against the participants' state land in the
@@ -121,6 +130,9 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if c.LastCheckpoint == "" {
 		c.LastCheckpoint = filepath.Join(c.Dir, "last-checkpoint")
 	}
+	if c.LastIndexCheckpoint == "" {
+		c.LastIndexCheckpoint = filepath.Join(filepath.Dir(c.LastCheckpoint), "last-index-checkpoint")
+	}
 	s := &Service{origin: c.Origin, logger: c.Logger, now: c.Now, changing: map[string]bool{}, readers: make(turns, maxReaders), numbering: make(turns, 1)}
 	defer func() {
 		if err != nil {
@@ -141,13 +153,16 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 	if s.keys, err = openKeys(c.Dir, c.Origin, c.LastCheckpoint); err != nil {
 		return err
 	}
-	if s.policy, err = servicePolicy(c.Policy, s.LogKey()); err != nil {
+	if s.policy, err = servicePolicy("the policy", c.Policy, s.LogKey()); err != nil {
 		return err
 	}
-	if s.witnesses, err = openWitnesses(c, s.policy); err != nil {
+	if s.witnesses, err = openWitnesses("the policy", c, c.Origin, s.policy); err != nil {
 		return err
 	}
-	signer, err := s.keys.checkpointSigner()
+	if err := s.index.openPolicy(c, s.IndexKey()); err != nil {
+		return err
+	}
+	signer, indexSigner, err := s.keys.checkpointSigners()
 	if err != nil {
 		return err
 	}
@@ -185,9 +200,16 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 	if s.witnesses != nil {
 		options.Witness, options.CosignEvery = s.witnesses.Cosign, c.Witnessing.Every
 	}
+	announce := new(announcer)
+	options.OnPublish = announce.after(c.Hooks.OnPublish)
 	if s.log, err = trillianlog.Open(ctx, options); err != nil {
 		return errors.Join(err, backend.Close())
 	}
+	if err := s.index.open(ctx, c, indexSigner, indexSource{s.tiles, s.log}); err != nil {
+		return err
+	}
+	announce.to.Store(s.index.log)
+	s.index.log.LogPublished()
 	s.catchUp(ctx)
 	return s.genesis(ctx)
 }
@@ -283,6 +305,9 @@ func (s *Service) checkGenesis(ctx context.Context, want participant.Genesis) er
 	if have.Origin != want.Origin || have.LogKey != want.LogKey {
 		return fmt.Errorf("leaf 0 is the beginning of the log %s with the key %s, and the key here is %s: put log.key back from a backup", have.Origin, have.LogKey, want.LogKey)
 	}
+	if have.IndexKey != want.IndexKey {
+		return fmt.Errorf("leaf 0 names the index log's key %s, and the key here is %s: put index.key back from a backup", have.IndexKey, want.IndexKey)
+	}
 	if key, ok := s.projection.State().Latest().OperatorKey(); ok && key != s.keys.operator.Verifier() {
 		return fmt.Errorf("the log's operator signs with %s, and operator.key is the key %s: put operator.key back from a backup", key, s.keys.operator.Verifier())
 	}
@@ -305,6 +330,7 @@ func (s *Service) close() (err error) {
 	if s.log != nil {
 		err = errors.Join(err, s.log.Close())
 	}
+	err = errors.Join(err, s.index.close())
 	if s.witnesses != nil {
 		s.witnesses.Close()
 	}

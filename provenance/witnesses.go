@@ -23,33 +23,34 @@ type Witnessing struct {
 	Every time.Duration
 }
 
-// servicePolicy is the policy that the published checkpoints must meet.
-func servicePolicy(text []byte, logKey string) (*policy.Policy, error) {
+// servicePolicy is the policy that a log's published checkpoints must meet. name is
+// what errors call it.
+func servicePolicy(name string, text []byte, logKey string) (*policy.Policy, error) {
 	if text == nil {
 		return policy.None(logKey)
 	}
 	p, err := policy.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("the policy: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if !p.HasLog(logKey) {
-		return nil, fmt.Errorf("the policy does not name this log: add the line\n  log %s", logKey)
+		return nil, fmt.Errorf("%s does not name this log: add the line\n  log %s", name, logKey)
 	}
 	return p, nil
 }
 
-// openWitnesses makes the client that asks the policy's witnesses; nil if it needs
-// none.
-func openWitnesses(c Config, p *policy.Policy) (*quorum.Client, error) {
+// openWitnesses makes the client that asks a policy's witnesses for the log of that
+// origin; nil if it needs none.
+func openWitnesses(name string, c Config, origin string, p *policy.Policy) (*quorum.Client, error) {
 	if !p.NeedsWitnesses() {
 		return nil, nil
 	}
 	w, err := quorum.New(quorum.Options{
-		Origin: c.Origin, Policy: p, AllowHTTP: c.Witnessing.AllowHTTP,
+		Origin: origin, Policy: p, AllowHTTP: c.Witnessing.AllowHTTP,
 		Timeout: c.Witnessing.Timeout, Patience: c.Witnessing.Patience, Logger: c.Logger,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("the policy: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return w, nil
 }
@@ -65,22 +66,22 @@ func (s *Service) Verdict(signed []byte) (policy.Verdict, error) { return s.log.
 func (s *Service) Witnesses() *quorum.Client { return s.witnesses }
 
 // MakeKeys makes the keys of a log that has not started yet, in its data directory,
-// and gives the log's verifier key: whoever shall witness it from its first entry on
-// needs that before. Keys that are there stay.
-func MakeKeys(dir, origin, lastCheckpoint string) (logKey string, err error) {
+// and gives the verifier keys of the log and of its index log: whoever shall witness
+// them from the first entry on needs those before. Keys that are there stay.
+func MakeKeys(dir, origin, lastCheckpoint string) (logKey, indexKey string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
+		return "", "", err
 	}
 	lock, err := datadir.Lock(dir)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer lock.Close()
 	keys, err := openKeys(dir, origin, lastCheckpoint)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return keys.log.Verifier().String(), nil
+	return keys.log.Verifier().String(), keys.index.Verifier().String(), nil
 }
 
 // openKeys reads the keys in dir, or makes them if the log is new.

@@ -36,7 +36,7 @@ type demoWitness struct {
 // startDemoWitnesses starts two witnesses of the log in dir, in folders below it, and
 // writes the policy that needs both.
 func startDemoWitnesses(dir string) (_ *demoWitnesses, err error) {
-	logKey, err := provenance.MakeKeys(dir, demoOrigin, lastCheckpointFile("", dir))
+	logKey, _, err := provenance.MakeKeys(dir, demoOrigin, lastCheckpointFile("", dir))
 	if err != nil {
 		return nil, err
 	}

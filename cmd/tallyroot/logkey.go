@@ -16,11 +16,13 @@ func logKeyCommand() *cli.Command {
 		Description: "Makes DIRECTORY and the keys in it, and prints the log's verifier key: the one that the\n" +
 			"policy names, and that its witnesses need before the log has its first entry. Keys that are\n" +
 			"there stay, so it can be asked again while the service does not run.\n\n" +
-			"Example:\n" +
-			"  tallyroot log key --data /var/lib/tallyroot --origin log.example.org",
+			"The index log has a key of its own, which the index policy names: --index prints that one.\n\n" +
+			"Examples:\n" +
+			"  tallyroot log key --data /var/lib/tallyroot --origin log.example.org\n" +
+			"  tallyroot log key --data /var/lib/tallyroot --origin log.example.org --index",
 		Flags: append(append(directoryFlags(), fromEnvironment(
 			&cli.StringFlag{Name: "origin", Usage: "the log's `NAME`, such as log.example.org; it stands in everything that is signed, for good"},
-		)...), jsonFlag()),
+		)...), &cli.BoolFlag{Name: "index", Usage: "print the index log's key"}, jsonFlag()),
 		Action: makeLogKey,
 	}
 }
@@ -36,15 +38,19 @@ func makeLogKey(c *cli.Context) error {
 	if err := entry.CheckOrigin(origin); err != nil {
 		return usagef("--origin: %w", err)
 	}
-	key, err := provenance.MakeKeys(dir, origin, lastCheckpointFile(c.String("last-checkpoint"), dir))
+	key, indexKey, err := provenance.MakeKeys(dir, origin, lastCheckpointFile(c.String("last-checkpoint"), dir))
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
 		return printJSON(os.Stdout, struct {
-			Origin string `json:"origin"`
-			LogKey string `json:"logKey"`
-		}{origin, key})
+			Origin   string `json:"origin"`
+			LogKey   string `json:"logKey"`
+			IndexKey string `json:"indexKey"`
+		}{origin, key, indexKey})
+	}
+	if c.Bool("index") {
+		key = indexKey
 	}
 	fmt.Println(key)
 	return nil

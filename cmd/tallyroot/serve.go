@@ -73,6 +73,7 @@ func dataFlags() []cli.Flag {
 	return append(directoryFlags(), fromEnvironment(
 		&cli.StringFlag{Name: "origin", Usage: "the log's `NAME`, such as log.example.org; it stands in everything that is signed, for good"},
 		&cli.StringFlag{Name: "policy", Usage: "the `FILE` of the policy that published checkpoints meet, or \"none\"", TakesFile: true},
+		&cli.StringFlag{Name: "index-policy", Usage: "the `FILE` of the policy that the history index's published checkpoints meet, or \"none\"", DefaultText: "none if --policy is none", TakesFile: true},
 	)...)
 }
 
@@ -81,13 +82,15 @@ func directoryFlags() []cli.Flag {
 	return fromEnvironment(
 		&cli.StringFlag{Name: "data", Usage: "the `DIRECTORY` of the log's data", TakesFile: true},
 		&cli.StringFlag{Name: "last-checkpoint", Usage: "keep the last signed checkpoint in `FILE`", DefaultText: "last-checkpoint in --data", TakesFile: true},
+		&cli.StringFlag{Name: "last-index-checkpoint", Usage: "keep the index log's last signed checkpoint in `FILE`", DefaultText: "last-index-checkpoint beside --last-checkpoint", TakesFile: true},
 	)
 }
 
 // logConfig reads dataFlags.
-func logConfig(c *cli.Context) (provenance.Config, error) {
-	config := provenance.Config{Dir: c.String("data"), Origin: c.String("origin")}
+func logConfig(c *cli.Context) (config provenance.Config, err error) {
+	config = provenance.Config{Dir: c.String("data"), Origin: c.String("origin")}
 	config.LastCheckpoint = lastCheckpointFile(c.String("last-checkpoint"), config.Dir)
+	config.LastIndexCheckpoint = lastIndexCheckpointFile(c.String("last-index-checkpoint"), config.LastCheckpoint)
 	if config.Dir == "" {
 		return config, usagef("%s needs --data DIRECTORY: where the log's data lies, or will lie", c.Command.HelpName)
 	}
@@ -103,14 +106,24 @@ func logConfig(c *cli.Context) (provenance.Config, error) {
 			"or --policy none, which says that nobody vouches for this log but its operator. "+
 			"Readers trust a log by its policy, so it is never assumed", c.Command.HelpName)
 	}
-	if file != "none" {
-		text, err := readSmallFile(file, policy.MaxSize)
-		if err != nil {
-			return config, err
-		}
-		config.Policy = text
+	if config.Policy, err = policyText(file); err != nil {
+		return config, err
 	}
-	return config, nil
+	indexFile := c.String("index-policy")
+	if indexFile == "" && file != "none" {
+		return config, usagef("%s needs --index-policy FILE beside --policy FILE: the policy of the history index, whose log has a key of its own (`tallyroot log key --index`). "+
+			"Its witnesses are other ones where index-verifiers stand in it. --index-policy none says that nobody vouches for the index but the operator", c.Command.HelpName)
+	}
+	config.IndexPolicy, err = policyText(indexFile)
+	return config, err
+}
+
+// policyText reads a policy's file; nil stands for "none".
+func policyText(file string) ([]byte, error) {
+	if file == "" || file == "none" {
+		return nil, nil
+	}
+	return readSmallFile(file, policy.MaxSize)
 }
 
 // witnessingFlags say how the policy's witnesses are asked.

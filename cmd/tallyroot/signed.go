@@ -21,6 +21,15 @@ func lastCheckpointFile(flag, dir string) string {
 	return filepath.Join(dir, "last-checkpoint")
 }
 
+// lastIndexCheckpointFile is where the index log's last checkpoint stands, given where
+// the log's does.
+func lastIndexCheckpointFile(flag, lastCheckpoint string) string {
+	if flag != "" {
+		return flag
+	}
+	return filepath.Join(filepath.Dir(lastCheckpoint), "last-index-checkpoint")
+}
+
 // logKey reads the key of the log whose data lies in dir; the key's name is the
 // log's.
 func logKey(dir string) (note.Verifier, error) {

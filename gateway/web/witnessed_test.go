@@ -14,7 +14,7 @@ import (
 // The pages say who witnessed the log, and when, or that too few did.
 func TestWitnessed(t *testing.T) {
 	dir := t.TempDir()
-	key, err := provenance.MakeKeys(dir, origin, dir+"/last-checkpoint")
+	key, _, err := provenance.MakeKeys(dir, origin, dir+"/last-checkpoint")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -194,16 +194,28 @@ func rangeError(what string, n uint64, v *view) error {
 // that is fs.ErrNotExist. Hashes were compared with the root; the entries of a full
 // bundle were not, since whoever reads them does. The caller must not change data.
 func (s *Store) File(path string) (data []byte, immutable bool, err error) {
+	return s.file(path, s.published.Load())
+}
+
+// DurableFile is File for tiles and bundles that no published checkpoint covers yet
+// too. It is for a log whose durable entries are never taken back: what it gives
+// counts as immutable.
+func (s *Store) DurableFile(path string) (data []byte, immutable bool, err error) {
+	return s.file(path, s.durable.Load())
+}
+
+// file gives the published checkpoint, or a tile or bundle of the view.
+func (s *Store) file(path string, v *view) (data []byte, immutable bool, err error) {
 	p, err := ParsePath(path)
 	if err != nil {
 		return nil, false, notFound(path)
 	}
-	v := s.published.Load()
 	if p.Kind == KindCheckpoint {
-		if v.signed == nil {
+		signed := s.Published()
+		if signed == nil {
 			return nil, false, notFound(path)
 		}
-		return slices.Clip(v.signed), false, nil
+		return slices.Clip(signed), false, nil
 	}
 	if p.Level >= tiletree.Levels {
 		return nil, false, notFound(path)
