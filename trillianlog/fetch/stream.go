@@ -100,9 +100,11 @@ func (l *Log) ahead(ctx context.Context, first, last uint64) iter.Seq[bundle] {
 			}
 		})
 		for index := first; index <= last; index++ {
-			b := bundle{err: ctx.Err()}
+			var b bundle
 			if place, ok := <-queue; ok {
 				b = <-place
+			} else {
+				b.err = ctx.Err()
 			}
 			if !yield(b) || b.err != nil {
 				return
