@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/epcis"
 	"github.com/tallyroot/tallyroot/provenance/history"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/participant"
-	"github.com/tallyroot/tallyroot/trillianlog/policy"
 )
 
 // A Claim is what can be said of whether anything is missing. It is a short word
@@ -242,51 +240,4 @@ func (r *reading) verdict(h *history.History, key historyindex.Key, asked bool, 
 	}
 	r.relate(v)
 	return v
-}
-
-// String says it for people.
-func (v *HistoryVerdict) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d of %d entries about %s are in the log %s (size %d).\n", len(v.Entries), v.Total, v.Key, v.Checkpoint.Origin, v.Checkpoint.Size)
-	if !v.Asked {
-		b.WriteString("The file itself says what it is about: compare that with what you asked for.\n")
-	}
-	if n := v.Unauthenticated(); n > 0 {
-		fmt.Fprintf(&b, "%d of them are unauthenticated and count for nothing: their signatures do not hold.\n", n)
-	}
-	v.Anchor.describe(&b)
-	switch v.Claim() {
-	case Entries:
-		b.WriteString("Whether the log holds more about it, or statements that changed the signers' keys, this file cannot show.")
-	case Page:
-		fmt.Fprintf(&b, "Of the entries, %d are not in this page. Of their list: %s", v.Total-len(v.Entries), v.Anchor.sentence())
-	default:
-		b.WriteString(v.Anchor.sentence())
-	}
-	return b.String()
-}
-
-// describe says who vouches for the logs and the operator.
-func (a *Anchor) describe(b *strings.Builder) {
-	b.WriteString(witnessed(a.Verdict) + "\n")
-	if a.Independent {
-		fmt.Fprintf(b, "The index was rebuilt from the log by %s.\n", strings.Join(a.Rebuilders, ", "))
-	}
-	if a.IndexFromGenesis {
-		b.WriteString("The index log's key was taken from the log's first entry.\n")
-	}
-	if !a.OperatorTrusted {
-		b.WriteString("The operator's key was taken from the log's first entry.\n")
-	}
-}
-
-// sentence says how complete what is proved at the anchor is.
-func (a *Anchor) sentence() string {
-	switch {
-	case !a.Independent:
-		return fmt.Sprintf("Complete up to entry %d according to the operator's index; not independently rebuilt.", a.Checkpoint.Size)
-	case !a.Witnessed:
-		return fmt.Sprintf("Complete up to entry %d, rebuilt by %s; no witness says when.", a.Checkpoint.Size, strings.Join(a.Rebuilders, ", "))
-	}
-	return fmt.Sprintf("Complete up to entry %d, witnessed at %s.", a.Checkpoint.Size, policy.FormatTime(a.Time))
 }

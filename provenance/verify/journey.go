@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tallyroot/tallyroot/provenance/gs1"
 	"github.com/tallyroot/tallyroot/provenance/history"
@@ -232,39 +231,3 @@ func (v *JourneyVerdict) missing() {
 	slices.SortFunc(v.Missing, historyindex.Compare)
 	v.Missing = slices.Compact(v.Missing)
 }
-
-// String says it for people.
-func (v *JourneyVerdict) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "The journey of %s in the log %s (size %d): %d entries in %d histories.\n",
-		v.ID, v.Checkpoint.Origin, v.Checkpoint.Size, len(v.Journey.Steps), len(v.Journey.Keys))
-	if !v.Asked {
-		b.WriteString("The file itself says what it is about: compare that with what you asked for.\n")
-	}
-	unauthenticated := 0
-	for _, step := range v.Journey.Steps {
-		if v.Entry(step).Signature != nil {
-			unauthenticated++
-		}
-	}
-	if unauthenticated > 0 {
-		fmt.Fprintf(&b, "%d of them are unauthenticated and count for nothing: their signatures do not hold.\n", unauthenticated)
-	}
-	v.Anchor.describe(&b)
-	if len(v.Missing) == 0 {
-		b.WriteString(v.Anchor.sentence())
-		return b.String()
-	}
-	b.WriteString("JOURNEY INCOMPLETE. Not here, or not to their end, are the histories of:")
-	for i, key := range v.Missing {
-		if i == maxNamed {
-			fmt.Fprintf(&b, "\n  and %d more", len(v.Missing)-i)
-			break
-		}
-		b.WriteString("\n  " + key.String())
-	}
-	return b.String()
-}
-
-// maxNamed bounds how many missing histories String names.
-const maxNamed = 20

@@ -56,7 +56,7 @@ func TestJourney(t *testing.T) {
 	if v.Claim() != verify.Complete || !v.Asked || v.ID != "urn:x:cheese" || len(v.Journey.Steps) != 8 || len(v.Histories) != len(saved.Histories) {
 		t.Errorf("%s: %v", v.Claim(), v)
 	}
-	if s := v.String(); !strings.Contains(s, "Complete up to entry 11, witnessed at 2027-01-15T08:00:00Z.") || !strings.Contains(s, "8 entries in 8 histories") {
+	if s := v.String(); !strings.Contains(s, "Complete up to entry 11, witnessed at 2027-01-15T08:00:00Z.") || !strings.Contains(s, "8 entries tell of urn:x:cheese, in 8 histories") {
 		t.Errorf("it says: %s", s)
 	}
 	for _, step := range v.Journey.Steps {
@@ -132,7 +132,7 @@ func TestIndexedPages(t *testing.T) {
 		if err != nil || v.Claim() != verify.Page || v.First != page[0] || v.Whole() || len(v.Positions) != len(all) {
 			t.Fatalf("page %v: %v, %v", page, v, err)
 		}
-		if s := v.String(); !strings.Contains(s, "are not in this page") {
+		if s := v.String(); !strings.Contains(s, "are not in it. Of their list") {
 			t.Errorf("it says: %s", s)
 		}
 	}

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/trillianlog/policy"
@@ -56,18 +55,4 @@ func Receipt(entryBytes, receiptText []byte, trust Trust) (*ReceiptVerdict, erro
 		return nil, failAt(ErrOrigin, r.Index, fmt.Errorf("it names %q, and the log is %q", v.Entry.Origin, v.Checkpoint.Origin))
 	}
 	return v, nil
-}
-
-// String says it for people.
-func (v *ReceiptVerdict) String() string {
-	return fmt.Sprintf("The entry is in the log %s, at position %d of %d.\n%s\nWhether its signature by %s holds is not judged: a receipt does not carry the keys.",
-		v.Checkpoint.Origin, v.Index, v.Checkpoint.Size, witnessed(v.Verdict), strings.Join(v.Entry.Participants, " and "))
-}
-
-// witnessed says who vouches for a checkpoint.
-func witnessed(v policy.Verdict) string {
-	if !v.Witnessed {
-		return "The log's own key vouches for that, and no witness (quorum none): it could show other readers another log."
-	}
-	return fmt.Sprintf("Witnesses vouch for that (%s), the quorum at %s.", strings.Join(v.Witnesses, ", "), policy.FormatTime(v.Time))
 }

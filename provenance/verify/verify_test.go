@@ -210,7 +210,7 @@ func TestUnauthenticated(t *testing.T) {
 		"urn:x:0": participant.ErrUnknownKey, "urn:x:1": participant.ErrUnknownParticipant, "urn:x:2": participant.ErrBadSignature, "urn:x:3": participant.ErrOrigin,
 		"urn:x:4": nil, "urn:x:5": participant.ErrUnknownKey, "urn:x:6": nil, "urn:x:7": participant.ErrUnknownKey, "urn:x:8": participant.ErrDisabled, "urn:x:9": participant.ErrDisabled,
 	}
-	if len(v.Entries) != len(want) || v.Unauthenticated() != 8 || !strings.Contains(v.String(), "8 of them are unauthenticated") {
+	if len(v.Entries) != len(want) || v.Unauthenticated() != 8 || !strings.Contains(v.String(), "8 entries are unauthenticated") {
 		t.Errorf("%d entries: %s", len(v.Entries), v)
 	}
 	for i := range v.Entries {
