@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -105,8 +106,7 @@ type Log struct {
 	closing     sync.Once
 	closeErr    error
 
-	mu      sync.Mutex
-	stopped *StopError // why publishing has ended for good
+	stopped atomic.Pointer[StopError] // why publishing has ended for good
 }
 
 // Open starts the log. The projection is brought up to the published checkpoint
@@ -138,8 +138,9 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		maxBatch: o.MaxBatch, maxLeaves: o.MaxQueue, maxBytes: o.MaxQueueBytes, maxUnpublished: o.MaxUnpublished,
 		probe: o.probe, stall: o.CallTimeout / stalledPart, patience: patience,
 		onStored: func() { signal(wake) }, onStop: l.stop,
-		taken: func(stored uint64) bool { return l.publisher.reached.Load() >= stored },
-		wake:  make(chan struct{}, 1), suspect: suspect,
+		onRefused: func() { l.publisher.doubt.Store(true) },
+		taken:     func(stored uint64) bool { return l.publisher.reached.Load() >= stored },
+		wake:      make(chan struct{}, 1), suspect: suspect,
 		flying: make(map[[32]byte]*item),
 	}
 	l.publisher = &publisher{
@@ -190,7 +191,7 @@ func (o Options) withDefaults() Options {
 }
 
 func (l *Log) start(life, patience context.Context) {
-	if l.stopError() != nil {
+	if l.stopped.Load() != nil {
 		return
 	}
 	l.watching.Go(func() { l.sequencer.watch(life) })
@@ -213,13 +214,9 @@ func (l *Log) start(life, patience context.Context) {
 
 // stop ends publishing and appending for good. The first reason counts.
 func (l *Log) stop(why *StopError) {
-	l.mu.Lock()
-	if l.stopped != nil {
-		l.mu.Unlock()
+	if !l.stopped.CompareAndSwap(nil, why) {
 		return
 	}
-	l.stopped = why
-	l.mu.Unlock()
 	size := uint64(0)
 	if pub := l.publisher.published.Load(); pub != nil {
 		size = pub.checkpoint.Size
@@ -227,12 +224,6 @@ func (l *Log) stop(why *StopError) {
 	l.logger.Error("THE LOG HAS STOPPED PUBLISHING; an operator has to look. What is published is still served.",
 		"reason", string(why.Reason), "detail", why.Detail, "published", size)
 	l.sequencer.shut(why)
-}
-
-func (l *Log) stopError() *StopError {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.stopped
 }
 
 // Add takes a leaf and gives it the next index, unless the same leaf is there or
@@ -251,11 +242,24 @@ func (l *Log) Add(leaf Leaf) (*Ticket, error) {
 // none.
 func (l *Log) AddAll(leaves []Leaf) ([]*Ticket, error) { return l.sequencer.add(leaves) }
 
-// Refusal is what Add would answer while the back end takes no leaves: an error
-// that wraps ErrUnavailable. It is nil otherwise. It costs next to nothing.
+// Refusal is what Add would answer while the back end takes no leaves, an error
+// that wraps ErrUnavailable, or since the log has stopped, a *StopError. It is nil
+// otherwise. It costs next to nothing.
 func (l *Log) Refusal() error {
+	if stopped := l.stopped.Load(); stopped != nil {
+		return stopped
+	}
 	if o := l.sequencer.outage.Load(); o != nil {
 		return o.refusal
+	}
+	return nil
+}
+
+// Trouble is nil, or why publishing does not get on at the moment. It costs next to
+// nothing; Status says more.
+func (l *Log) Trouble() error {
+	if trouble := l.publisher.trouble.Load(); trouble != nil {
+		return *trouble
 	}
 	return nil
 }
@@ -379,12 +383,10 @@ func (l *Log) Status() Status {
 		st.Readable = errors.New("no checkpoint is published yet")
 	}
 	st.Stored = max(st.Published, l.sequencer.stored.Load())
-	if stopped := l.stopError(); stopped != nil {
+	if stopped := l.stopped.Load(); stopped != nil {
 		st.Err = stopped
 	}
-	if trouble := l.publisher.trouble.Load(); trouble != nil {
-		st.Publishing = *trouble
-	}
+	st.Publishing = l.Trouble()
 	l.sequencer.mu.Lock()
 	switch s := l.sequencer; {
 	case s.refuse != nil:

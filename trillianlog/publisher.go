@@ -80,14 +80,16 @@ type publisher struct {
 
 	published atomic.Pointer[publication]
 	trouble   atomic.Pointer[error] // why publishing does not get on; nil if it does
+	doubt     atomic.Bool           // the back end has refused leaves; see examine
 	complaint complaint             // about that
 
 	// Owned by the goroutine of run, and by Open before.
-	waiting time.Time     // since when leaves are stored and the tree does not grow
-	tree    *compactRange // over all leaves that were read and written as tiles
-	bound   boundCheckpoint
-	renewAt time.Time // when the published checkpoint is to be cosigned again
-	stale   bool      // that was tried, in vain so far
+	waiting  time.Time     // since when leaves are stored and the tree does not grow
+	examined bool          // since then, and it can grow
+	tree     *compactRange // over all leaves that were read and written as tiles
+	bound    boundCheckpoint
+	renewAt  time.Time // when the published checkpoint is to be cosigned again
+	stale    bool      // that was tried, in vain so far
 }
 
 // publication is a published checkpoint.
@@ -120,6 +122,9 @@ func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) er
 			}
 		}
 		known := p.stored.Load()
+		if err == nil && !more {
+			err = p.examine(ctx, known)
+		}
 		more, err := p.step(ctx, patience)
 		var stopped *StopError
 		switch {
@@ -138,7 +143,7 @@ func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) er
 		}
 		pause = backoff{}
 		if more || known <= p.tree.End() {
-			p.waiting = time.Time{}
+			p.waiting, p.examined = time.Time{}, false
 		} else if p.waiting.IsZero() {
 			p.waiting = time.Now()
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+	"github.com/tallyroot/tallyroot/trillianlog/internal/logtree"
 	"github.com/tallyroot/tallyroot/trillianlog/policy"
 	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 )
@@ -77,7 +78,7 @@ func (l *Log) resume(ctx context.Context) error {
 // left to the publisher's own run.
 func (l *Log) catchUp(ctx, patience context.Context) {
 	p := l.publisher
-	for l.stopError() == nil {
+	for l.stopped.Load() == nil {
 		size, met := uint64(0), true
 		if pub := p.published.Load(); pub != nil {
 			size, met = pub.checkpoint.Size, pub.unmet == nil
@@ -178,6 +179,9 @@ func (l *Log) judge(ctx context.Context, published checkpoint.Checkpoint, latest
 		return stop(RolledBack, "the back end has %d leaves and a checkpoint of %d was signed: it was restored from an older copy; put the newest one back", latest.size, bound.Size)
 	}
 	err := l.backend.consistent(ctx, bound.Size, bound.Root, latest)
+	if latest.size > bound.Size && (errors.Is(err, errInconsistent) || logtree.LacksNodes(err)) {
+		err = l.readOn(ctx, latest)
+	}
 	if errors.Is(err, errInconsistent) {
 		return stop(Forked, "the last checkpoint has the root %x at size %d; the back end's tree of %d leaves does not begin with it: it is not the database that this log was signed from", bound.Root, bound.Size, latest.size)
 	}
@@ -185,6 +189,24 @@ func (l *Log) judge(ctx context.Context, published checkpoint.Checkpoint, latest
 		return err
 	}
 	return nil
+}
+
+// readOn says by the leaves themselves what a proof by Trillian would: that its
+// tree begins with the tree of the last checkpoint.
+func (l *Log) readOn(ctx context.Context, latest root) error {
+	p := l.publisher
+	tree, err := l.backend.grow(ctx, p.tree, p.bound.Size)
+	if err != nil {
+		return err
+	}
+	root, err := rootOf(tree)
+	if err != nil {
+		return err
+	}
+	if root != p.bound.Root {
+		return p.forked(root)
+	}
+	return p.begins(ctx, tree, root, latest)
 }
 
 // resumeTree makes the compact range of the published tree from the tiles: the

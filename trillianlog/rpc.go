@@ -39,11 +39,12 @@ const (
 	callRoot        = "root"
 	callLeaves      = "leaves"
 	callConsistency = "consistency"
+	callInclusion   = "inclusion"
 )
 
 // Calls are the names that Hooks.OnError gives.
 func Calls() []string {
-	return []string{callAdd, callFind, callNext, callRoot, callLeaves, callConsistency}
+	return []string{callAdd, callFind, callNext, callRoot, callLeaves, callConsistency, callInclusion}
 }
 
 type callLine struct {

@@ -41,15 +41,13 @@ func (p *publisher) tail(ctx context.Context, latest root) (chunk, error) {
 	if err != nil {
 		return chunk{}, err
 	}
-	for i := range c.hashes {
-		if err := grown.Append(c.hashes[i][:], nil); err != nil {
-			return chunk{}, err
-		}
+	if err := appendAll(grown, c.hashes); err != nil {
+		return chunk{}, err
 	}
 	if c.root, err = rootOf(grown); err != nil {
 		return chunk{}, err
 	}
-	switch err := p.backend.consistent(ctx, end, c.root, latest); {
+	switch err := p.begins(ctx, grown, c.root, latest); {
 	case errors.Is(err, errInconsistent):
 		return chunk{}, stop(Corrupt, "the leaves up to %d give the root %x, which does not agree with the root %x that Trillian states for %d leaves",
 			end, c.root, latest.hash, latest.size)

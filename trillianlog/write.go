@@ -85,6 +85,7 @@ func (s *sequencer) tidy(ctx context.Context) {
 	s.refused = nil
 	switch {
 	case refused != nil:
+		s.onRefused()
 		s.leave(fmt.Errorf("%w: %w", errRefused, refused))
 	case !s.settled && s.outage.Load() == nil && ctx.Err() == nil:
 		var stopped *StopError

@@ -29,6 +29,9 @@ type Subject struct {
 	// Tamper changes the stored bytes of a leaf, and nothing else. The back end
 	// is closed meanwhile. It may be nil.
 	Tamper func(t testing.TB, index uint64)
+	// Damage changes the node of a leaf in the stored tree, or removes all nodes of
+	// the tree, and nothing else. The back end may be open. It may be nil.
+	Damage func(t testing.TB, index uint64, remove bool)
 	// Save copies all that is stored; restore puts the copy in its place, also
 	// again. It may be nil.
 	Save func(t testing.TB) (restore func(t testing.TB))
@@ -61,6 +64,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Subject) {
 		{"LogHoles", holes},
 		{"LogHalfWritten", halfWritten},
 		{"LogTampered", tampered},
+		{"LogChangedNodes", func(t *testing.T, s Subject) { damagedTree(t, s, false) }},
+		{"LogMissingNodes", func(t *testing.T, s Subject) { damagedTree(t, s, true) }},
 		{"LogRolledBack", rolledBack},
 		{"LogRolledBackOpen", rolledBackOpen},
 	} {

@@ -34,6 +34,13 @@ func newSubject(t testing.TB, server *mariadb.Server) backendtest.Subject {
 		Tamper: func(t testing.TB, index uint64) {
 			exec(t, db, "UPDATE LeafData l JOIN SequencedLeafData s USING(TreeId,LeafIdentityHash) SET l.LeafValue=CONCAT(l.LeafValue,'!') WHERE s.SequenceNumber=?", index)
 		},
+		Damage: func(t testing.TB, index uint64, remove bool) {
+			if remove {
+				exec(t, db, "DELETE FROM Subtree")
+				return
+			}
+			exec(t, db, "UPDATE Subtree t JOIN SequencedLeafData s USING(TreeId) SET t.Nodes=REPLACE(t.Nodes,s.MerkleLeafHash,REVERSE(s.MerkleLeafHash)) WHERE s.SequenceNumber=?", index)
+		},
 		Save: func(t testing.TB) func(testing.TB) {
 			dump, err := server.Dump(name)
 			if err != nil {

@@ -118,6 +118,13 @@ func (s *setting) subject(t *testing.T) backendtest.Subject {
 		Tamper: func(t testing.TB, index uint64) {
 			s.exec(t, fmt.Sprintf("UPDATE LeafData l, SequencedLeafData s SET l.LeafValue = 'changed' WHERE l.TreeId = %d AND s.TreeId = l.TreeId AND s.LeafIdentityHash = l.LeafIdentityHash AND s.SequenceNumber = %d", id, index))
 		},
+		Damage: func(t testing.TB, index uint64, remove bool) {
+			if remove {
+				s.exec(t, fmt.Sprintf("DELETE FROM Subtree WHERE TreeId = %d", id))
+				return
+			}
+			s.exec(t, fmt.Sprintf("UPDATE Subtree t JOIN SequencedLeafData s USING (TreeId) SET t.Nodes = REPLACE(t.Nodes, s.MerkleLeafHash, REVERSE(s.MerkleLeafHash)) WHERE t.TreeId = %d AND s.SequenceNumber = %d", id, index))
+		},
 		Save: func(t testing.TB) func(testing.TB) {
 			dump, err := s.db.Dump(s.database)
 			if err != nil {

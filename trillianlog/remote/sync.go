@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/google/trillian"
@@ -18,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/internal/logtree"
 )
 
 const (
@@ -325,16 +325,10 @@ func (b *Backend) storedBelow(ctx context.Context, hash [32]byte, size uint64) (
 	}
 	_, err := b.log.GetInclusionProofByHash(ctx, &trillian.GetInclusionProofByHashRequest{LogId: b.treeID, LeafHash: hash[:], TreeSize: int64(size)})
 	switch {
-	case err == nil, lacksNodes(status.Convert(err).Message()):
+	case err == nil, logtree.LacksNodes(err):
 		return true, nil
 	case status.Code(err) == codes.NotFound:
 		return false, nil
 	}
 	return false, fmt.Errorf("look for a stored leaf: %w", err)
-}
-
-// lacksNodes says whether that is what kept Trillian from a proof
-// (storage/cache/subtree_cache.go, server/proof_fetcher.go).
-func lacksNodes(said string) bool {
-	return strings.Contains(said, "preload did not get all tiles") || strings.Contains(said, "nodes from storage but got")
 }
