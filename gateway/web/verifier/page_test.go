@@ -50,6 +50,13 @@ type story struct {
 // others that are not about it.
 func tell(t testing.TB) *story {
 	t.Helper()
+	return tellWith(t, "urn:x:other")
+}
+
+// tellWith makes the other entries be about something of that name; all keys are the
+// same.
+func tellWith(t testing.TB, other string) *story {
+	t.Helper()
 	w := verifytest.New(t, origin)
 	w.LogCosigners = []*verifytest.Cosigner{verifytest.NewCosigner("witness.example/1"), verifytest.NewCosigner("witness.example/2")}
 	w.IndexCosigners = []*verifytest.Cosigner{verifytest.NewCosigner("rebuilder.example/1")}
@@ -79,7 +86,7 @@ func tell(t testing.TB) *story {
 			}
 			log(`"type":"ObjectEvent","action":"`+action+`","bizStep":"storing","quantityList":[`+lots[i]+`]`, farms[i%len(farms)])
 			for range 10 {
-				log(fmt.Sprintf(`"type":"ObjectEvent","action":"OBSERVE","epcList":["urn:x:other:%d"]`, n), mill)
+				log(fmt.Sprintf(`"type":"ObjectEvent","action":"OBSERVE","epcList":["%s:%d"]`, other, n), mill)
 			}
 		}
 	}
@@ -112,21 +119,50 @@ func (s *story) goTrust() verify.Trust {
 
 func (s *story) journey() *history.Journey { return s.snapshot.Journey(juice, s.goTrust()) }
 
+// A step is one of a page.
+type step struct {
+	Index       uint64
+	Class, Time string
+}
+
+// page gives the steps of an honest page about what the journey is about.
+func (s *story) page(j *history.Journey) (steps []step) {
+	v, err := verify.Journey(j.Append(nil), juice, s.goTrust())
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	for _, each := range v.Journey.Steps {
+		e := v.Entry(each)
+		at, _ := e.Entry.JSON.Get("eventTime")
+		steps = append(steps, step{Index: each.Index, Time: at.Text()})
+	}
+	return steps
+}
+
 // A host serves one page with the panel, and what the test says is the journey.
 type host struct {
 	*httptest.Server
+	story *story
+
 	mu      sync.Mutex
 	journey []byte
 	status  int
 	trust   verifier.Trust
 	workers string // a directive that stands before the others
-	steps   []int  // positions of the steps that the page shows
+	steps   []step // that the page shows
+	size    uint64 // the log's, by the page's word
+	cut     int    // how many steps the page says that it left out
+	alert   string
+	proofs  int    // the status with which consistency proofs are answered
+	served  func() // called before a page is answered; may be nil
 	asked   []string
 }
 
-func serve(t testing.TB) *host {
+// serve serves what is honest about the story.
+func serve(t testing.TB, s *story) *host {
 	t.Helper()
-	h := &host{status: http.StatusOK}
+	j := s.journey()
+	h := &host{story: s, status: http.StatusOK, proofs: http.StatusOK, journey: j.Append(nil), trust: s.trust, steps: s.page(j), size: s.snapshot.Size}
 	h.Server = httptest.NewServer(h)
 	t.Cleanup(h.Close)
 	return h
@@ -142,6 +178,9 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(h.status)
 		_, _ = w.Write(h.journey)
+	case "/v1/proof/consistency":
+		h.consistency(w, r)
+	case "/blank":
 	case "/assets/verifier.js":
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write(verifier.Script)
@@ -149,18 +188,43 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/css")
 		_, _ = w.Write(verifier.Style)
 	default:
-		panel, err := verifier.Panel{ID: juice, Journey: "/v1/journey?id=" + juice, Script: "/assets/verifier.js", Trust: h.trust}.HTML()
+		if h.served != nil {
+			h.served()
+		}
+		panel, err := verifier.Panel{
+			ID: juice, Journey: "/v1/journey?id=" + juice, Consistency: "/v1/proof/consistency", Script: "/assets/verifier.js",
+			Trust: h.trust, Size: h.size, Cut: h.cut,
+		}.HTML()
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprintf(w, `<!DOCTYPE html><html lang="en"><title>Juice</title><link rel="stylesheet" href="/assets/panel.css"><main><h1>Juice</h1><ol>`)
+		fmt.Fprintf(w, `<!DOCTYPE html><html lang="en"><title>Juice</title><link rel="stylesheet" href="/assets/panel.css"><main><h1>Juice</h1><p class="alert">%s</p><ol>`, h.alert)
 		for _, step := range h.steps {
-			fmt.Fprintf(w, `<li class="step" id="e%d">A step</li>`, step)
+			fmt.Fprintf(w, `<li class="step %s" id="e%d"><time datetime="%s"></time><details class="proof"><summary>Entry</summary><p class="read"></p></details></li>`, step.Class, step.Index, step.Time)
 		}
 		fmt.Fprintf(w, "</ol>%s</main>", panel)
 	}
+}
+
+// consistency answers as the service does, for both logs.
+func (h *host) consistency(w http.ResponseWriter, r *http.Request) {
+	from, _ := strconv.ParseUint(r.FormValue("from"), 10, 64)
+	to, _ := strconv.ParseUint(r.FormValue("to"), 10, 64)
+	tree := &h.story.Log
+	if r.FormValue("log") == "index" {
+		tree = &h.story.Index
+	}
+	if h.proofs != http.StatusOK || from > to || to > tree.Size() {
+		http.Error(w, "no", max(h.proofs, http.StatusBadRequest))
+		return
+	}
+	proof := [][]byte{}
+	for _, hash := range tree.Consistency(from, to) {
+		proof = append(proof, hash[:])
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"from": r.FormValue("from"), "to": r.FormValue("to"), "proof": proof})
 }
 
 // browser starts Chromium, for all tests of this process that run in it one after the
@@ -203,9 +267,9 @@ type seen struct {
 }
 
 const look = `(async () => {
-	const panel = document.getElementById("verification");
-	while (panel.getAttribute("aria-busy") !== "false") await new Promise((resolve) => setTimeout(resolve, 20));
-	return { Tone: panel.classList[1], Reason: panel.dataset.reason ?? "", Text: panel.innerText + [...panel.querySelectorAll("li")].map((li) => "\n" + li.textContent).join(""), First: !panel.previousElementSibling };
+	let panel;
+	while ((panel = document.getElementById("verification"))?.ariaBusy !== "false") await new Promise((resolve) => setTimeout(resolve, 20));
+	return { Tone: panel.classList[1], Reason: panel.dataset.reason ?? "", Text: [...panel.querySelectorAll("h2, p, li, summary")].map((e) => e.textContent).join("\n"), First: !panel.previousElementSibling };
 })()`
 
 // set changes what the host serves.
@@ -215,14 +279,39 @@ func (h *host) set(change func()) {
 	change()
 }
 
-// open loads the page, at the address behind its path, and waits for the panel.
+// open loads the page, at the address behind its path, in a browser that was never
+// here, and waits for the panel.
 func (h *host) open(t testing.TB, ctx context.Context, behind string) seen {
+	t.Helper()
+	h.forget(t, ctx)
+	return h.visit(t, ctx, behind)
+}
+
+func (h *host) forget(t testing.TB, ctx context.Context) {
+	t.Helper()
+	if err := chromedp.Do(ctx, chromedp.Navigate(h.URL+"/blank")); err != nil {
+		t.Fatal(err)
+	}
+	evaluate[bool](t, ctx, "localStorage.clear(), sessionStorage.clear(), true")
+}
+
+// visit loads the page in a browser that may have been here.
+func (h *host) visit(t testing.TB, ctx context.Context, behind string) seen {
 	t.Helper()
 	// A page of which only the fragment changes is not loaded again.
 	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(h.URL+path+behind)); err != nil {
 		t.Fatal(err)
 	}
-	return evaluate[seen](t, ctx, look)
+	for deadline := time.Now().Add(patience); ; {
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[seen](look, chromedp.EvalAwaitPromise))
+		if err == nil {
+			return v
+		}
+		// A page that is older than its proof loads itself again.
+		if time.Now().After(deadline) || !strings.Contains(err.Error(), "navigated") && !strings.Contains(err.Error(), "context") {
+			t.Fatal(err)
+		}
+	}
 }
 
 func evaluate[T any](t testing.TB, ctx context.Context, script string) T {
@@ -252,14 +341,13 @@ func (s seen) is(t *testing.T, tone, reason string, texts ...string) {
 func TestPage(t *testing.T) {
 	ctx := browser(t)
 	s := tell(t)
-	h := serve(t)
-	good := s.journey().Append(nil)
-	h.journey, h.trust = good, s.trust
-	size := s.snapshot.Size
+	h := serve(t, s)
+	good, steps, size := h.journey, h.steps, h.size
 	digest := sha256.Sum256(verifier.Script)
 	complete := []string{
-		fmt.Sprintf("Complete up to entry %d, witnessed at 20", size), "60 entries tell of it", "Every signature holds", "w1 (witness.example/1), w2 (witness.example/2); the quorum at 20", "rebuilt from the log by w1 (rebuilder.example/1).",
-		fmt.Sprintf("%x", digest), ", by the keys that this server names.", "whose word this checks", "farm-3",
+		"Nothing is missing, and nothing was changed.", fmt.Sprintf("Complete up to entry %d, witnessed at ", size), "All 60 entries stand in the log", "every signature holds",
+		"Witnesses: w1 (witness.example/1), w2 (witness.example/2); the quorum at ", "w1 (rebuilder.example/1), not the operator, went through the whole log",
+		fmt.Sprintf("%x", digest), ", by the keys that this server names.", "whose word this checks", "Farm-3",
 	}
 
 	t.Run("good", func(t *testing.T) {
@@ -269,7 +357,7 @@ func TestPage(t *testing.T) {
 		}
 		h.set(func() {
 			for _, asked := range h.asked {
-				if !slices.Contains([]string{path, "/v1/journey", "/assets/verifier.js", "/assets/panel.css", "/favicon.ico"}, asked) {
+				if !slices.Contains([]string{path, "/v1/journey", "/assets/verifier.js", "/assets/panel.css", "/favicon.ico", "/blank"}, asked) {
 					t.Errorf("the page asked for %s", asked)
 				}
 			}
@@ -310,12 +398,56 @@ func TestPage(t *testing.T) {
 		h.open(t, ctx, "").is(t, "bad", "malformed", "Do not rely on this")
 		h.set(func() { h.journey = good })
 	})
-	t.Run("shows a step that is not there", func(t *testing.T) {
-		h.set(func() { h.steps = []int{int(size) - 1} })
+	t.Run("lying page", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			change func()
+			reason string
+			text   string
+		}{
+			"a step that is not there":  {func() { h.steps = append(h.steps, step{Index: 12}) }, "page-steps", "one of the steps that it shows is not in the journey"},
+			"a step without a position": {func() { h.steps[0].Index = 0 }, "page-steps", "not in the journey"},
+			"a hidden entry":            {func() { h.steps = h.steps[1:] }, "page-hides", "it hides 1 entry that stands in the log"},
+			"more hidden than said":     {func() { h.steps, h.cut = h.steps[2:], 1 }, "page-hides", "it hides 2 entries"},
+			"another time":              {func() { h.steps[3].Time = "2026-03-02T08:00:00Z" }, "page-changed", "it does not tell 1 step as the log has it"},
+			"no time":                   {func() { h.steps[3].Time = "" }, "page-changed", "1 step"},
+			"a withdrawal":              {func() { h.steps[3].Class = "withdrawn" }, "page-changed", "1 step"},
+			"said to be older, twice":   {func() { h.steps, h.size = h.steps[1:], 2 }, "page-older", "stays so when it is loaded again"},
+		} {
+			h.set(func() { h.steps = slices.Clone(steps); c.change() })
+			t.Run(name, func(t *testing.T) {
+				h.open(t, ctx, "").is(t, "bad", c.reason, c.text)
+			})
+			h.set(func() { h.steps, h.size, h.cut = steps, size, 0 })
+		}
+	})
+	t.Run("page leaves older steps out", func(t *testing.T) {
+		h.set(func() { h.steps, h.cut = steps[5:], 5 })
+		h.open(t, ctx, "").is(t, "good", "", "In the log, and not on this page: 5")
+		h.set(func() { h.steps, h.cut = steps, 0 })
+	})
+	t.Run("marks", func(t *testing.T) {
+		h.set(func() { h.steps = append(slices.Clone(steps), step{Index: size}) })
+		h.open(t, ctx, "").is(t, "part", "newer", "Nothing is missing", "1 step of this page came later.")
+		if have := evaluate[string](t, ctx, fmt.Sprintf(`document.getElementById("e%d").textContent + document.querySelectorAll(".newer").length`, size)); have != fmt.Sprintf("Newer than the proof, and not checked: entry %d1", size) {
+			t.Errorf("the newer step says %q", have)
+		}
+		if have := evaluate[string](t, ctx, fmt.Sprintf(`document.getElementById("e%d").textContent`, steps[0].Index)); !strings.HasPrefix(have, fmt.Sprintf("✓ Checked on your device: entry %dYour device read: 2026-03-01T08:", steps[0].Index)) {
+			t.Errorf("a step says %q", have)
+		}
+		h.set(func() { h.steps = steps })
+	})
+	t.Run("a second page", func(t *testing.T) {
+		pages := 0
+		h.set(func() {
+			h.steps, h.size = steps[1:], steps[0].Index
+			h.served = func() {
+				if pages++; pages == 2 {
+					h.steps, h.size = steps, size
+				}
+			}
+		})
 		h.open(t, ctx, "").is(t, "good", "")
-		h.set(func() { h.steps = []int{int(size) - 1, 12} })
-		h.open(t, ctx, "").is(t, "bad", "page-steps", "1 of the steps")
-		h.set(func() { h.steps = nil })
+		h.set(func() { h.steps, h.size, h.served = steps, size, nil })
 	})
 
 	for name, lie := range s.lies() {
@@ -338,7 +470,7 @@ func TestPage(t *testing.T) {
 			URL.createObjectURL = (blob) => { resolve(blob.text()); return "#"; };
 			[...document.querySelectorAll("#verification button")].find((b) => b.textContent === "Save the proof").click();
 		})`)
-		if _, err := verify.Journey([]byte(saved), juice, s.goTrust()); err != nil || saved != string(good) {
+		if _, err := verify.Proof([]byte(saved), juice, s.goTrust()); err != nil || !strings.Contains(saved, string(good)) {
 			t.Errorf("what is saved is not what was fetched (%v)", err)
 		}
 		h.Close()
@@ -351,7 +483,8 @@ func TestPage(t *testing.T) {
 				dispatchEvent(new DragEvent("drop", { dataTransfer: files }));
 			})(); `+look)
 		}
-		drop(saved).is(t, "good", "", "from the file a.json", "The file itself says what it is about")
+		drop(saved).is(t, "good", "", "from the file a.json", "the file itself says what it is about")
+		drop(string(good)).is(t, "good", "", "from the file a.json", "the file itself says what it is about")
 		drop(strings.Replace(saved, `"positions":["`, `"positions":["0","`, 1)).is(t, "bad", "list", "from the file a.json")
 		drop("log "+s.LogKey.Verifier().String()+"\nquorum none\n").is(t, "bad", "list", "Keys and policy: from the file a.json")
 		drop("nothing that is known").is(t, "bad", "policy", "Not checked on your device", "neither a saved proof nor keys")
@@ -452,8 +585,7 @@ func TestPanel(t *testing.T) {
 func BenchmarkPage(b *testing.B) {
 	ctx := browser(b)
 	s := tell(b)
-	h := serve(b)
-	h.journey, h.trust = s.journey().Append(nil), s.trust
+	h := serve(b, s)
 	total := 0
 	for b.Loop() {
 		text := h.open(b, ctx, "").Text
@@ -465,4 +597,74 @@ func BenchmarkPage(b *testing.B) {
 		total += ms
 	}
 	b.ReportMetric(float64(total)/float64(b.N), "ms/check")
+}
+
+// TestVisits visits a page again whose log has grown, or is no longer the one that it
+// was.
+func TestVisits(t *testing.T) {
+	ctx := browser(t)
+	s := tell(t)
+	h := serve(t, s)
+	// grow logs what is not about the juice, and publishes it.
+	grow := func() {
+		for range 3 {
+			s.Sign(verifytest.JSON(t, fmt.Sprintf(`{"eventID":"urn:uuid:later-%d","type":"ObjectEvent","action":"OBSERVE","epcList":["urn:x:other:1"]}`, s.Log.Size())), s.Managed("mill", ""))
+		}
+		s.snapshot = s.Publish(uint64(time.Now().Unix()))
+	}
+	// show makes the page of the newest snapshot.
+	show := func() {
+		j := s.journey()
+		h.set(func() { h.journey, h.steps, h.size = j.Append(nil), s.page(j), s.snapshot.Size })
+	}
+	first := s.snapshot
+	h.open(t, ctx, "").is(t, "good", "")
+	today := time.Now().UTC().Format("2 January 2006, ")
+
+	grow()
+	show()
+	h.visit(t, ctx, "").is(t, "good", "", "It continues the log as this device saw it on "+today, fmt.Sprintf(", with size %d.", first.Size), "It continues the index log as this device saw it on ")
+	second := s.snapshot
+	h.visit(t, ctx, "").is(t, "good", "", fmt.Sprintf(", with size %d.", second.Size))
+
+	t.Run("no proof", func(t *testing.T) {
+		grow()
+		show()
+		h.set(func() { h.proofs = http.StatusServiceUnavailable })
+		h.visit(t, ctx, "").is(t, "part", "unproved", "Whether the log continues what this device saw on "+today, "could not be checked", "503", "Complete up to entry")
+		h.set(func() { h.proofs = http.StatusOK })
+		h.visit(t, ctx, "").is(t, "good", "")
+	})
+	t.Run("older", func(t *testing.T) {
+		newest := s.snapshot
+		s.snapshot = first
+		show()
+		h.visit(t, ctx, "").is(t, "part", "older", "Your device saw a newer state of the log on "+today, "newer entries are missing here")
+		h.set(func() { h.proofs = http.StatusNotFound })
+		h.visit(t, ctx, "").is(t, "bad", "inconsistent", "the log is not shown to continue what this device saw on "+today, "404")
+		h.set(func() { h.proofs = http.StatusOK })
+		s.snapshot = newest
+		show()
+		h.visit(t, ctx, "").is(t, "good", "")
+	})
+	t.Run("other keys proposed", func(t *testing.T) {
+		h.set(func() { h.trust.MaxAge = "3600" })
+		h.visit(t, ctx, "").is(t, "part", "trust", "The keys and policy are not those that this server named on "+today)
+		h.visit(t, ctx, "").is(t, "good", "")
+	})
+
+	// The same keys sign another log, and the same witnesses cosign it: nobody is
+	// honest. Whoever was here before notices, and a newcomer cannot.
+	size := s.snapshot.Size
+	s = tellWith(t, "urn:x:fork")
+	h.set(func() { h.story = s })
+	for s.snapshot.Size < size {
+		grow()
+	}
+	show()
+	h.visit(t, ctx, "").is(t, "bad", "fork", "the log is another one than what this device saw on "+today)
+	grow()
+	show()
+	h.visit(t, ctx, "").is(t, "bad", "inconsistent", "the log is not shown to continue what this device saw on "+today)
+	h.open(t, ctx, "").is(t, "good", "")
 }

@@ -26,10 +26,17 @@ var panelTemplate = template.Must(template.New("panel").Parse(panelText))
 // the script has run, and where there is none, it says that nothing was checked and
 // how to.
 type Panel struct {
-	ID      string // the canonical identifier of the page
-	Journey string // where the journey is, as GET /v1/journey answers
-	Script  string // where Script is
-	Trust   Trust  // what the server proposes, and the panel says that it did
+	ID          string        // the canonical identifier of the page
+	Journey     string        // where the journey is, as GET /v1/journey answers
+	Consistency string        // where GET /v1/proof/consistency is
+	Script      string        // where Script is
+	Trust       Trust         // what the server proposes, and the panel says that it did
+	Says        template.HTML // what the server says itself, as long as nothing is checked
+
+	// What the server says of its page: the log's size when it was made, and how many
+	// of the journey's older steps it left out.
+	Size uint64
+	Cut  int
 }
 
 // Trust is keys and policy, as texts. Its JSON is also what readers bring in a file or

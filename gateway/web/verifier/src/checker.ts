@@ -67,7 +67,7 @@ export class Checker {
 		this.busy = false;
 		if (result === "slow") {
 			this.restart();
-			return { report: { tone: "bad", unchecked: true, reason: "slow", headline: "Not checked: the check took too long.", lines: [] }, milliseconds: patience };
+			return { report: { tone: "bad", unchecked: true, reason: "slow", headline: "Not checked: the check took too long.", yes: [], no: [], details: [] }, milliseconds: patience };
 		}
 		if (result !== "broken") return result;
 		this.worker = Promise.resolve(undefined);
@@ -81,7 +81,7 @@ export class Checker {
 	}
 
 	private async here(job: Job): Promise<Answer> {
-		if (job.saved.length > maxHere) return { report: { tone: "part", unchecked: true, reason: "slow", headline: "Not checked: this is too large to check where no worker runs.", lines: [] }, milliseconds: 0 };
+		if (job.saved.length > maxHere) return { report: { tone: "part", unchecked: true, reason: "slow", headline: "Not checked: this is too large to check where no worker runs.", yes: [], no: [], details: [] }, milliseconds: 0 };
 		await new Promise((resolve) => setTimeout(resolve)); // the page shows what it is doing first
 		return answer(job);
 	}

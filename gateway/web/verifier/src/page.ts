@@ -1,14 +1,25 @@
-// The panel of the product page: it fetches the journey, has it checked, and says
-// what came of it. It asks for nothing but the journey that its section names.
+// The panel of the product page: it fetches the journey, has it checked, holds the
+// page against it, and says what came of it. It asks only the host that its section
+// names, for the journey, and for proofs that the logs continue what it saw before.
 import { base64, type Bytes, concat, decode, encode } from "./bytes.ts";
-import { canonical } from "./gs1/identifier.ts";
 import { Checker, patience } from "./checker.ts";
-import { maxSaved } from "./saved.ts";
+import { hash } from "./checkpoint.ts";
+import { compare, unmark } from "./compare.ts";
+import { canonical } from "./gs1/identifier.ts";
+import { encodeProof, formOf, maxSaved } from "./saved.ts";
 import { isObjectText, parseTrust, policyFragment, trustOfFragment } from "./sources.ts";
 import { type TrustTexts } from "./trust.ts";
+import { button, element, View } from "./view.ts";
+import { proposed, type Prover, visit } from "./visits.ts";
 import { type Report, type Tone } from "./words.ts";
 
 const anyAge = 1n << 62n; // what was saved long ago is as good as it was
+
+// How often the journey is asked for again while the page has newer entries than its
+// proof, and how long is waited before, in milliseconds. An index is a second behind
+// its log.
+const tries = 4;
+const pause = 1500;
 
 // start fills the page's section verification; script is the element that this script
 // came in.
@@ -33,7 +44,10 @@ interface Subject {
 
 class Panel {
 	private readonly section: HTMLElement;
+	private readonly view: View;
 	private readonly checker: Checker;
+	private readonly saving: HTMLElement;
+	private readonly link = element("a", "A link with these keys") as HTMLAnchorElement;
 	private source: Source = { trust: {}, from: `from ${location.host || "this page"}, whose word this checks`, own: false };
 	private subject: Subject | undefined;
 	private run = 0; // the newest check; answers to older ones are thrown away
@@ -41,6 +55,19 @@ class Panel {
 	constructor(section: HTMLElement, script: HTMLScriptElement | null) {
 		this.section = section;
 		this.checker = new Checker(script);
+		this.saving = button("Save the proof", () => this.save());
+		const again = button("Check again", () => void this.load());
+		again.hidden = !section.dataset["journey"];
+		const files = element("input") as HTMLInputElement;
+		const take = () => void this.take([...(files.files ?? [])]).then(() => (files.value = ""));
+		Object.assign(files, { type: "file", multiple: true, onchange: take });
+		const own = element("details", element("summary", "Use keys of your own, or check a saved proof"));
+		own.append(
+			element("p", "Keys that the server names prove only that it keeps its own word. Get the log’s policies from somebody whom you trust, as a file, or as a link to this page. A proof that was saved needs no network: drop it anywhere on this page, or choose it."),
+			element("p", element("label", "Files with a proof or with policies: ", files)),
+			element("p", this.link),
+		);
+		this.view = new View(section, element("div", element("p", this.saving, again), own));
 	}
 
 	async begin(): Promise<void> {
@@ -70,13 +97,17 @@ class Panel {
 	}
 
 	private async load(): Promise<void> {
+		const run = ++this.run;
 		const address = this.section.dataset["journey"];
-		if (!address) return this.fail("part", "absent", "Drop a saved proof here to check it.");
-		this.show({ tone: "part", unchecked: true, headline: "Checking on your device …", lines: [] }, true);
+		if (!address) return this.fail("part", "absent", "Choose a saved proof to check it, or drop it here.");
+		this.view.busy();
 		try {
-			this.subject = { saved: await fetchBytes(address), from: `fetched from ${new URL(address, location.href).host}`, file: false };
+			const saved = await fetchBytes(address);
+			if (run !== this.run) return;
+			this.subject = { saved, from: `fetched from ${new URL(address, location.href).host}`, file: false };
 		} catch (e) {
-			return this.fail("part", "absent", "The proofs did not come.", String(e));
+			if (run === this.run) this.fail("part", "absent", "The proofs did not come, so nothing is checked.", String(e));
+			return;
 		}
 		await this.check();
 	}
@@ -87,7 +118,7 @@ class Panel {
 		for (const file of files) {
 			if (file.size > maxSaved) return this.fail("bad", "malformed", `${file.name} is too large.`);
 			const bytes = new Uint8Array(await file.arrayBuffer());
-			if (isProof(bytes)) {
+			if (formOf(bytes)) {
 				this.subject = { saved: bytes, from: `from the file ${file.name}`, file: true };
 				continue;
 			}
@@ -103,13 +134,13 @@ class Panel {
 		await this.check();
 	}
 
-	private async check(): Promise<void> {
-		const { subject, section } = this;
-		const { trust } = this.source;
+	private async check(attempt = 1): Promise<void> {
+		const { subject, section, source } = this;
+		const { trust, own } = source;
 		if (!subject) return;
 		if (!trust.logPolicy) return this.fail("part", "policy", "There are no keys to check with.", "Choose a policy of the log, from somebody whom you trust.");
 		const run = ++this.run;
-		section.setAttribute("aria-busy", "true");
+		this.view.busy();
 		const { report, milliseconds } = await this.checker.check({
 			saved: subject.saved,
 			asked: subject.file ? undefined : asked(section.dataset["id"]),
@@ -117,57 +148,67 @@ class Panel {
 			now: BigInt(Math.floor(Date.now() / 1000)),
 		});
 		if (run !== this.run) return;
-		if (!subject.file) markSteps(report);
+		const checked = `Checked in ${Math.ceil(milliseconds)} ms.`;
+		if (subject.file) {
+			unmark();
+			return this.show(report, checked);
+		}
+		const shown = section.dataset["size"] ? BigInt(section.dataset["size"]) : undefined;
+		if (report.size !== undefined && shown !== undefined && shown > report.size && attempt < tries) {
+			await new Promise((resolve) => setTimeout(resolve, pause));
+			if (run === this.run) await this.again(attempt + 1);
+			return;
+		}
+		if (!report.entries) unmark();
+		else if (!compare(report, shown, Number(section.dataset["cut"] ?? 0))) reloaded(false);
+		else if (!reloaded(true)) return location.reload();
+		else Object.assign(report, { tone: "bad", reason: "page-older", headline: "Do not rely on this page: it is older than the log, and stays so when it is loaded again." });
+		await visit(report, prover(section.dataset["consistency"]));
+		if (run !== this.run) return;
+		if (!own) proposed(report, section.dataset["trust"] ?? "");
 		// Who rebuilds an index is the reader's to say: here the server did.
-		if (!this.source.own && report.tone === "good") report.headline = report.headline.replace(/\.$/, ", by the keys that this server names.");
-		this.show(report, false, `Checked in ${Math.ceil(milliseconds)} ms.`);
+		if (!own && report.tone === "good") report.claim = report.claim?.replace(/\.$/, ", by the keys that this server names.");
+		this.show(report, checked);
+	}
+
+	// again asks for the journey anew, and checks what there is if it does not come.
+	private async again(attempt: number): Promise<void> {
+		const address = this.section.dataset["journey"];
+		const saved = await fetchBytes(address!).catch(() => undefined);
+		if (saved && this.subject) this.subject = { ...this.subject, saved };
+		await this.check(saved ? attempt : tries);
 	}
 
 	// fail says why nothing was checked.
-	private fail(tone: Tone, reason: string, headline: string, ...lines: string[]): void {
-		this.show({ tone, unchecked: true, reason, headline, lines });
+	private fail(tone: Tone, reason: string, headline: string, ...wrong: string[]): void {
+		unmark();
+		this.show({ tone, unchecked: true, reason, headline, yes: [], no: [], wrong, details: [] });
 	}
 
-	// show puts a report into the section: what is wrong comes first on the page.
-	private show(report: Report, busy = false, ...more: string[]): void {
-		const { section, subject, source } = this;
-		section.className = `verification ${report.tone}`;
-		section.setAttribute("aria-busy", String(busy));
-		section.dataset["reason"] = report.reason ?? "";
-		section.setAttribute("role", report.tone === "bad" ? "alert" : "status");
-		if (report.tone === "bad") section.parentElement?.prepend(section);
-		section.replaceChildren(
-			element("h2", report.unchecked && !busy ? "Not checked on your device" : "Checked on your device"),
-			element("p", element("strong", report.headline)),
-			...(report.about ? [element("p", element("bdi", report.about))] : []),
-			element("ul", ...[...report.lines, ...(busy ? [] : [`Keys and policy: ${source.from}.`])].map((line) => element("li", element("bdi", line)))),
-			...list(`Left out: ${report.missing?.length}`, report.missing, true),
-			...list(`The entries as your device read them: ${report.entries?.length}`, report.entries?.map((e) => `${e.said} · entry ${e.index}${e.flaw ? ` · ${e.flaw}` : ""}`)),
-			...list("Whose proofs, whose code", busy ? [] : [...this.rests(), ...more]),
-			...(busy ? [] : [this.actions(subject, source)]),
-		);
-	}
-
-	// rests says whose proofs and whose code this rests on, besides whose keys.
-	private rests(): string[] {
-		return [
-			...(this.subject ? [`The proofs were ${this.subject.from}.`] : []),
-			`The script of ${location.host || "a saved page"} checked them. Its SHA-256 is ${this.checker.code}.`,
+	private show(report: Report, ...more: string[]): void {
+		const { subject, source } = this;
+		this.saving.hidden = !subject;
+		this.link.hidden = !source.own;
+		if (source.own) this.link.href = policyFragment + base64(encode(JSON.stringify(source.trust, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v)))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+		this.view.show(report, [
+			`Keys and policy: ${source.from}.`,
+			...(subject ? [`The proofs were ${subject.from}.`] : []),
+			`The script that checks is from ${location.host || "a saved page"}. Its SHA-256 is ${this.checker.code}.`,
 			"An independent check is that of the program tallyroot, or of this script on another’s page.",
-		];
+			...more,
+		]);
 	}
 
-	private actions(subject: Subject | undefined, source: Source): HTMLElement {
-		const files = element("input") as HTMLInputElement;
-		Object.assign(files, { type: "file", multiple: true, onchange: () => void this.take([...(files.files ?? [])]) });
-		const all: Node[] = [element("label", "Check a saved proof, or use keys and a policy of your own: ", files)];
-		if (subject) all.push(button("Save the proof", () => save(subject.saved, this.section.dataset["id"] ?? "proof")));
-		if (source.own) {
-			const link = element("a", "Link with these keys") as HTMLAnchorElement;
-			link.href = policyFragment + base64(encode(JSON.stringify(source.trust, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v)))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-			all.push(link);
-		}
-		return element("p", ...all);
+	private save(): void {
+		const { subject, section } = this;
+		if (!subject) return;
+		const id = canonical(asked(section.dataset["id"]) ?? "") ?? "proof";
+		const saved = subject.file || formOf(subject.saved) !== "journey" ? subject.saved : encodeProof(id, subject.saved);
+		const link = element("a") as HTMLAnchorElement;
+		link.href = URL.createObjectURL(new Blob([saved as BlobPart], { type: "application/json" }));
+		link.download = id.replace(/^https:\/\/id\.gs1\.org\//, "").replace(/[^A-Za-z0-9.-]+/g, "-") + ".proof.json";
+		link.click();
+		setTimeout(() => URL.revokeObjectURL(link.href), patience);
 	}
 }
 
@@ -181,17 +222,30 @@ function asked(page: string | undefined): string | undefined {
 	return canonical(typed ?? "") ?? page;
 }
 
-// markSteps compares the steps that the server wrote into the page with those that
-// were checked, and reports those that were not.
-function markSteps(report: Report): void {
-	if (!report.entries) return;
-	const proved = new Set(report.entries.map((e) => "e" + e.index));
-	let strange = 0;
-	for (const li of document.querySelectorAll("li.step[id]")) {
-		if (li.classList.toggle("unchecked", !proved.has(li.id))) strange++;
+// reloaded tells whether this page was loaded again just before because it was older
+// than its proof, and notes whether it is so now.
+function reloaded(now: boolean): boolean {
+	const mark = `tallyroot:reloaded ${location.pathname}${location.search}`;
+	try {
+		const before = sessionStorage.getItem(mark) !== null;
+		if (now && !before) sessionStorage.setItem(mark, "");
+		else sessionStorage.removeItem(mark);
+		return before;
+	} catch {
+		return true; // without a memory it could go on for ever
 	}
-	if (strange > 0) Object.assign(report, { tone: "bad", reason: "page-steps", headline: `Do not rely on this page: ${strange} of the steps that it shows are not in the journey.` });
 }
+
+// prover asks the service that a page's section names.
+const prover =
+	(address: string | undefined): Prover =>
+	async (role, from, to) => {
+		if (!address) throw new Error("the page does not say where such proofs are");
+		const answer: unknown = JSON.parse(decode(await fetchBytes(`${address}?from=${from}&to=${to}${role === "index" ? "&log=index" : ""}`)));
+		const proof = (answer as { proof?: unknown }).proof;
+		if (!Array.isArray(proof)) throw new Error("the server’s answer is no proof");
+		return proof.map((h) => hash(String(h)) ?? new Uint8Array());
+	};
 
 async function fetchBytes(address: string): Promise<Bytes> {
 	const response = await fetch(address, { headers: { Accept: "application/json" }, credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(patience) });
@@ -209,31 +263,4 @@ async function fetchBytes(address: string): Promise<Bytes> {
 		}
 		parts.push(value);
 	}
-}
-
-const isProof = (b: Bytes): boolean => /^\s*\{\s*"(histories|id)"/.test(new TextDecoder().decode(b.subarray(0, 100)));
-
-function save(saved: Bytes, id: string): void {
-	const link = document.createElement("a");
-	link.href = URL.createObjectURL(new Blob([saved as BlobPart], { type: "application/json" }));
-	link.download = id.replace(/^https:\/\/id\.gs1\.org\//, "").replace(/[^A-Za-z0-9.-]+/g, "-") + ".journey.json";
-	link.click();
-	setTimeout(() => URL.revokeObjectURL(link.href), patience);
-}
-
-function element(tag: string, ...children: (Node | string)[]): HTMLElement {
-	const e = document.createElement(tag);
-	e.append(...children);
-	return e;
-}
-
-function button(text: string, onclick: () => void): HTMLElement {
-	return Object.assign(element("button", text), { type: "button", onclick });
-}
-
-function list(summary: string, items: string[] | undefined, open = false): HTMLElement[] {
-	if (!items || items.length === 0) return [];
-	const details = element("details", element("summary", summary), element("ul", ...items.map((item) => element("li", element("bdi", item)))));
-	details.toggleAttribute("open", open);
-	return [details];
 }

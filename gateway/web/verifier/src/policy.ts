@@ -39,6 +39,8 @@ export interface Policy {
 // undefined when none is asked for.
 export interface Verdict {
 	checkpoint: Checkpoint;
+	signed: string; // as it came
+	key: string; // the name and id of the log's key that signed it
 	witnesses: Witness[]; // those that cosigned, in the policy's order
 	time: bigint | undefined;
 }
@@ -161,7 +163,8 @@ export function checkSigned(p: Policy, signed: string): Verdict {
 	if (!p.logs.some((l) => l.name === checkpoint.origin)) {
 		throw new Refusal("origin", `it is of the log ${checkpoint.origin}; trusted is ${p.logs.map((l) => l.name).join(", ") || "none"}`);
 	}
-	if (!verified(note, p.logs).some((s) => s.name === checkpoint.origin)) {
+	const own = verified(note, p.logs).find((s) => s.name === checkpoint.origin);
+	if (!own) {
 		throw new Refusal("unsigned", `the log ${checkpoint.origin} did not sign it with a key that is trusted`);
 	}
 	const latest = new Map<Witness, bigint>();
@@ -169,7 +172,7 @@ export function checkSigned(p: Policy, signed: string): Verdict {
 		const times = verified(note, [w]).map((s: Signature) => cosignedAt(s.bytes)!);
 		if (times.length > 0) latest.set(w, times.reduce((a, b) => (a > b ? a : b)));
 	}
-	const v: Verdict = { checkpoint, witnesses: p.witnesses.filter((w) => latest.has(w)), time: undefined };
+	const v: Verdict = { checkpoint, signed, key: `${own.name}+${own.keyID.toString(16).padStart(8, "0")}`, witnesses: p.witnesses.filter((w) => latest.has(w)), time: undefined };
 	if (!needsWitnesses(p)) return v;
 	const times = [...latest.values()].sort((a, b) => (a > b ? -1 : 1));
 	v.time = times.find((t) => met(p, (w) => (latest.get(w) ?? -1n) >= t));

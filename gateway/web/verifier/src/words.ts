@@ -1,14 +1,16 @@
-// What a reader is told: verdicts in plain words. Nothing here decides anything; what
-// may be said of completeness is claim.ts's to say.
+// How a verdict is told: in plain words, the short ones first. Nothing here decides
+// anything; what may be said of completeness is claim.ts's to say.
 import { type Anchor } from "./anchor.ts";
 import { type Claim } from "./claim.ts";
 import { type CheckedHistory } from "./history.ts";
-import { type CheckedJourney } from "./journeycheck.ts";
-import { counts, type Judged } from "./judged.ts";
-import { title } from "./reading.ts";
 import { roles } from "./journey.ts";
-import { type Witness } from "./policy.ts";
+import { type CheckedJourney } from "./journeycheck.ts";
+import { counts, type Judged, leadsOn } from "./judged.ts";
+import { type Verdict, type Witness } from "./policy.ts";
+import { title } from "./reading.ts";
 import { type Refusal } from "./refusal.ts";
+import { type State } from "./state.ts";
+import { noTime, time } from "./time.ts";
 import { get, text } from "./value.ts";
 
 // good: nothing is missing, and somebody else than the operator vouches for that.
@@ -20,21 +22,54 @@ export interface Report {
 	tone: Tone;
 	unchecked?: true; // nothing was checked
 	reason?: string; // the short word of a refusal
-	headline: string;
-	about?: string; // the identifier
-	lines: string[];
+	headline: string; // what it comes to
+	claim?: string | undefined; // how complete it is, to the letter
+	yes: string[]; // what was found
+	no: string[]; // what this does not show
+	wrong?: string[]; // what does not hold, or why nothing was checked
+	details: string[];
+	alerts?: string[]; // what a shopper must know first
 	missing?: string[];
-	entries?: { index: string; said: string; flaw?: string }[]; // as the device read them
+	hidden?: Told[]; // entries that the page does not show
+	entries?: Told[];
+	size?: bigint; // of the log at which all is proved
+	seen?: Seen[];
+}
+
+// A Told is an entry as the device read it.
+export interface Told {
+	index: string;
+	said: string;
+	flaw?: string; // why it does not count
+	at?: number; // the event's time, in seconds since 1970
+	withdrawn: boolean;
+	odd: boolean; // a duplicate, without a good signature, or itself a withdrawal
+	beside?: string; // the entry that it withdraws, with which it is told
+}
+
+// A Seen is a signed checkpoint that a verdict rests on.
+export interface Seen {
+	role: "log" | "index";
+	key: string; // the name and id of the log's key
+	signed: string;
+	at?: string; // when it was witnessed, in words
 }
 
 const tones: Record<Claim, Tone> = { complete: "good", "complete-by-operator": "part", page: "part", entries: "part", incomplete: "bad" };
 
-const date = (seconds: bigint): string => new Date(Number(seconds) * 1000).toISOString().replace("T", " ").replace(/:\d\d\.000Z/, " UTC");
+const months = "January February March April May June July August September October November December".split(" ");
+
+// date writes a time in seconds since 1970 as the page writes its own.
+export function date(seconds: bigint): string {
+	const d = new Date(Number(seconds) * 1000);
+	const two = (n: number) => String(n).padStart(2, "0");
+	return `${d.getUTCDate()} ${months[d.getUTCMonth()]} ${d.getUTCFullYear()}, ${two(d.getUTCHours())}:${two(d.getUTCMinutes())} UTC`;
+}
 
 // who names witnesses as the policy does, and by their keys' own names.
 const who = (list: readonly Witness[]): string => list.map((w) => (w.label === w.name ? w.name : `${w.label} (${w.name})`)).join(", ");
 
-const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+export const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
 // sentence says how complete what is proved at the anchor is.
 function sentence(claim: Claim, a: Anchor): string {
@@ -53,62 +88,96 @@ function sentence(claim: Claim, a: Anchor): string {
 	}
 }
 
-// vouched says who vouches for the logs and the operator.
-function vouched(a: Anchor): string[] {
-	const lines = [
-		a.log.time === undefined
-			? "The log’s own key vouches for that, and no witness (quorum none): it could show other readers another log."
-			: `Witnesses vouch for that log: ${who(a.log.witnesses)}; the quorum at ${date(a.log.time)}.`,
-	];
-	if (a.independent) lines.push(`The index was rebuilt from the log by ${who(a.rebuilders)}.`);
-	if (a.indexFromGenesis) lines.push("The index log’s key was taken from the log’s first entry.");
-	if (!a.operatorTrusted) lines.push("The operator’s key was taken from the log’s first entry.");
-	return lines;
+// headline says the same to somebody who knows of no index.
+function headline(claim: Claim, n: number): string {
+	switch (claim) {
+		case "complete":
+			return n > 0 ? "Nothing is missing, and nothing was changed." : "Nothing is logged about this, and that is proved.";
+		case "complete-by-operator":
+			return n > 0 ? "Nothing was changed. Whether anything is missing, only the log’s operator says." : "Nothing is logged about this, says the log’s operator.";
+		case "incomplete":
+			return "Do not rely on this: something is missing.";
+		default:
+			return "Nothing was changed.";
+	}
 }
 
-const unasked = "The file itself says what it is about: compare that with what you asked for.";
+// about gives what all reports share: n entries are told of.
+function about(claim: Claim, a: Anchor, n: number, unsigned: number, asked: boolean): Report {
+	const { origin, size } = a.log.checkpoint;
+	const r: Report = { tone: tones[claim], headline: headline(claim, n), claim: sentence(claim, a), yes: [], no: [], details: [], size, seen: [] };
+	if (claim === "complete") r.yes.push(`${who(a.rebuilders)}, not the operator, went through the whole log: it holds nothing${n > 0 ? " else" : ""} about this.`);
+	if (n > 0) r.yes.push(`${n === 1 ? "The one entry stands" : `All ${n} entries stand`} in the log as reported${unsigned > 0 ? "." : ", and every signature holds."}`);
+	if (a.log.time !== undefined) r.yes.push(`Everybody is shown the same log. Witnesses: ${who(a.log.witnesses)}; the quorum at ${date(a.log.time)}.`);
+	if (unsigned > 0) r.no.push(`Who reported ${plural(unsigned, "entry", "entries")}: the signatures do not hold. Such an entry is unauthenticated and counts for nothing.`);
+	if (claim === "complete-by-operator") r.no.push("That nothing was left out: nobody but the operator has gone through the log for that.");
+	if (a.log.time === undefined) r.no.push("That everybody is shown the same log: no witness vouches for it (quorum none).");
+	if (n > 0) r.no.push("That a report is true: whoever made it answers for that.");
+	if (!asked) r.no.push("What you asked for: the file itself says what it is about. Compare that.");
+	r.details.push(`The log is ${origin}, of ${size} entries then.`);
+	if (a.indexFromGenesis) r.details.push("The index log’s key was taken from the log’s first entry.");
+	if (!a.operatorTrusted) r.details.push("The operator’s key was taken from the log’s first entry.");
+	r.details.push("Names and descriptions of products and places are not part of this proof.");
+	const see = (role: Seen["role"], v: Verdict) => r.seen!.push({ role, key: v.key, signed: v.signed, ...(v.time === undefined ? {} : { at: date(v.time) }) });
+	see("log", a.log);
+	if (a.index) see("index", a.index);
+	return r;
+}
+
+const unsigned = (list: readonly Judged[]): number => list.filter((j) => j.problem !== undefined).length;
 
 export function journeyReport(v: CheckedJourney): Report {
-	const { origin } = v.anchor.log.checkpoint;
-	const n = v.steps.length;
-	const lines = [
-		n === 0 ? `Nothing is logged about it in the log ${origin}.` : `${plural(n, "entry tells", "entries tell")} of it, found in ${plural(v.journey.keys.length, "history", "histories")} that your device followed. Each is proved to stand in the log ${origin}.`,
-	];
-	const unsigned = v.steps.filter((s) => s.entry.problem !== undefined).length;
-	if (unsigned > 0) lines.push(`${plural(unsigned, "entry is", "entries are")} unauthenticated and count for nothing: their signatures do not hold.`);
-	else if (n > 0) lines.push("Every signature holds, by the keys that held at its place in the log.");
-	if (!v.asked) lines.push(unasked);
-	if (v.notFollowed.length > 0) lines.push(`The service says that it did not follow ${plural(v.notFollowed.length, "identifier", "identifiers")}.`);
-	return {
-		tone: tones[v.claim],
-		...(v.claim === "incomplete" ? { reason: v.claim } : {}),
-		headline: sentence(v.claim, v.anchor),
-		about: v.journey.id,
-		lines: [...lines, ...vouched(v.anchor)],
-		missing: v.missing.map(title),
-		entries: v.steps.map(({ step, entry }) => told(entry, roles[step.role]!)),
-	};
+	const r = about(v.claim, v.anchor, v.steps.length, unsigned(v.steps.map((s) => s.entry)), v.asked);
+	if (v.claim === "incomplete") r.reason = v.claim;
+	r.details.unshift(v.journey.id, `Your device followed it through ${plural(v.journey.keys.length, "history", "histories")}.`);
+	if (v.notFollowed.length > 0) r.details.push(`The server says that it did not follow ${plural(v.notFollowed.length, "identifier", "identifiers")}.`);
+	r.missing = v.missing.map(title);
+	r.alerts = alerts(v.steps.map((s) => s.entry));
+	r.entries = v.steps.map(({ step, entry }) => told(entry, v.state, roles[step.role]!));
+	return r;
 }
 
 export function historyReport(v: CheckedHistory): Report {
-	const lines = [`${plural(v.entries.length, "entry", "entries")} of ${v.positions.length} about it, proved to stand in the log ${v.anchor.log.checkpoint.origin}.`];
-	const unsigned = v.entries.filter((j) => j.problem !== undefined).length;
-	if (unsigned > 0) lines.push(`${plural(unsigned, "entry is", "entries are")} unauthenticated and count for nothing: their signatures do not hold.`);
-	if (!v.asked) lines.push(unasked);
-	return { tone: tones[v.claim], headline: sentence(v.claim, v.anchor), about: title(v.key), lines: [...lines, ...vouched(v.anchor)], entries: v.entries.map((j) => told(j)) };
+	const r = about(v.claim, v.anchor, v.entries.length, unsigned(v.entries), v.asked);
+	r.details.unshift(title(v.key), `${plural(v.entries.length, "entry", "entries")} of ${v.positions.length}.`);
+	r.alerts = alerts(v.entries);
+	r.entries = v.entries.map((j) => told(j));
+	return r;
+}
+
+// What a disposition says to a shopper, as the page says it.
+const warnings: Record<string, string> = {
+	recalled: "This was recalled. Do not use it; ask the shop.",
+	expired: "This was reported as expired.",
+	stolen: "This was reported as stolen.",
+};
+
+function alerts(list: readonly Judged[]): string[] {
+	const found = list.filter(leadsOn).map((j) => /^(?:urn:epcglobal:cbv:disp:|https:\/\/ref\.gs1\.org\/cbv\/Disp-)?([a-z]+)$/.exec(text(get(j.entry.json, "disposition")))?.[1] ?? "");
+	return Object.keys(warnings).flatMap((word) => (found.includes(word) ? warnings[word]! : []));
 }
 
 // told says what an entry says, as shortly as it can.
-function told(j: Judged, role = "") {
+function told(j: Judged, state?: State, role = ""): Told {
 	const { json, participants } = j.entry;
-	const words = ["eventTime", "type", "action", "bizStep"].map((name) => text(get(json, name))).concat(role === "self" ? "" : role, `by ${participants.join(" and ")}`);
+	const name = (id: string) => state?.info(id, j.index)?.name ?? id;
+	const words = ["eventTime", "type", "action", "bizStep", "disposition"].map((member) => text(get(json, member))).concat(role === "self" ? "" : role, `by ${participants.map(name).join(" and ")}`);
 	const flaw = j.problem !== undefined ? `unauthenticated: ${j.detail}` : j.duplicateOf !== undefined ? `a duplicate of entry ${j.duplicateOf}` : j.withdrawnBy !== undefined ? `withdrawn by entry ${j.withdrawnBy}` : counts(j) ? undefined : "without effect";
-	return { index: String(j.index), said: words.filter(Boolean).join(" · "), ...(flaw === undefined ? {} : { flaw }) };
+	const at = time(text(get(json, "eventTime")));
+	return {
+		index: String(j.index),
+		said: words.filter(Boolean).join(" · "),
+		withdrawn: j.withdrawnBy !== undefined,
+		odd: j.problem !== undefined || j.duplicateOf !== undefined || json.has("errorDeclaration"),
+		...(flaw === undefined ? {} : { flaw }),
+		...(at === noTime ? {} : { at: Math.floor(Number(at) / 1e6) }),
+		...(j.withdraws === undefined ? {} : { beside: String(j.withdraws) }),
+	};
 }
 
 export function refusalReport(e: Refusal): Report {
 	const where = [e.history && `history of ${e.history}`, e.index !== undefined && `entry ${e.index}`].filter(Boolean).join(", ");
-	return { tone: "bad", reason: e.reason, headline: `Do not rely on this: ${sentences[e.reason] ?? "it does not hold"}.`, lines: [where ? `${where}: ${e.message}.` : `${e.message}.`] };
+	return { tone: "bad", reason: e.reason, headline: `Do not rely on this: ${sentences[e.reason] ?? "it does not hold"}.`, yes: [], no: [], wrong: [where ? `${where}: ${e.message}.` : `${e.message}.`], details: [] };
 }
 
 // What each way to fail means.
@@ -116,25 +185,25 @@ const sentences: Record<string, string> = {
 	policy: "the keys and policy that were given cannot be used",
 	malformed: "what the server gave is not of its form",
 	asked: "this is about something other than what was asked for",
-	"no-index": "it lacks the proof from the history index",
+	"no-index": "it lacks the proof that nothing was left out",
 	mixed: "its histories are not all proved at one checkpoint",
 	twice: "a history stands there twice",
 	"index-form": "the index log’s checkpoint is malformed",
 	"index-origin": "the index checkpoint is of an index log that is not trusted",
 	"index-signature": "a signature of the index log’s checkpoint does not hold",
 	"index-unsigned": "the index log’s key did not sign its checkpoint",
-	"index-quorum": "too few witnesses cosigned the index log’s checkpoint",
+	"index-quorum": "too few vouch that nothing was left out: the index log’s checkpoint lacks cosignatures",
 	"index-empty": "the index log is empty",
 	"leaf-form": "the leaf of the index log is malformed",
 	"leaf-log": "the leaf of the index log is about another log",
-	"leaf-inclusion": "the leaf is not the newest one of the index log",
+	"leaf-inclusion": "newer entries may be hidden: the leaf is not the newest one of the index log",
 	"log-form": "the log’s checkpoint is malformed",
 	"log-origin": "the checkpoint is of a log that is not trusted",
 	"log-signature": "a signature of the log’s checkpoint does not hold",
 	"log-unsigned": "the log’s key did not sign its checkpoint",
-	"log-quorum": "too few witnesses cosigned the log’s checkpoint",
-	"log-leaf": "the log’s checkpoint is not the one that the index was made from",
-	stale: "the log’s checkpoint was not witnessed recently enough",
+	"log-quorum": "too few witnesses saw this log: others may be shown another one",
+	"log-leaf": "newer entries may be hidden: the index was not made from the log that is shown",
+	stale: "newer entries may be hidden: it was not witnessed recently enough",
 	ahead: "the log’s checkpoint was witnessed in the future",
 	"map-key": "the index’s proof is about another key",
 	"map-absence": "the index’s proof does not show that nothing is logged",
