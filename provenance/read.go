@@ -3,6 +3,7 @@ package provenance
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -47,6 +48,9 @@ func (s *Service) EventAt(ctx context.Context, index uint64) (Event, error) {
 
 func (s *Service) event(e located) (Event, error) {
 	receipt, err := s.log.Receipt(e.index)
+	if errors.Is(err, trillianlog.ErrUnmet) {
+		return Event{}, unavailable(err)
+	}
 	return Event{
 		EventID:     aboutOf(e.Entry),
 		Index:       e.index,

@@ -32,3 +32,5 @@ func unavailable(err error) error {
 	}
 	return u
 }
+	case errors.Is(err, trillianlog.ErrUnmet):
+		u.Why, u.After = "nothing can be proved until witnesses have cosigned the published checkpoint, as the service's policy asks for since its last start", 5*time.Second

@@ -297,6 +297,9 @@ func (s *Service) settle(ctx context.Context, p *prepared, ticket *trillianlog.T
 	}
 	logged.LeafHash = entry.LeafHash(p.leaf.Value)
 	logged.Receipt, err = s.log.ReceiptOf(logged.Index, logged.LeafHash)
+	if errors.Is(err, trillianlog.ErrUnmet) {
+		return Logged{EventID: p.eventID, Warnings: p.warnings, Pending: true}, nil
+	}
 	return logged, err
 }
 

@@ -28,6 +28,9 @@ var (
 	ErrStopped = errors.New("the log has stopped publishing")
 	// ErrNotPublished: no published checkpoint covers the index yet.
 	ErrNotPublished = errors.New("not covered by a published checkpoint yet")
+	// ErrUnmet: the published checkpoint does not meet the policy. It was published
+	// under another one, and is cosigned again.
+	ErrUnmet = errors.New("the published checkpoint does not meet the policy yet")
 	// ErrWitnessAhead is what Options.Witness wraps when a witness has seen a
 	// larger checkpoint of this log than the one it was asked to cosign. The
 	// log then stops for good.

@@ -291,7 +291,7 @@ func (l *Log) Verdict(signed []byte) (policy.Verdict, error) {
 
 // Receipt proves with the published checkpoint that the leaf stands at the index
 // (c2sp.org/tlog-proof). It is checked with the reader's own code before it is
-// returned. Errors: ErrNotPublished.
+// returned. Errors: ErrNotPublished, ErrUnmet.
 func (l *Log) Receipt(index uint64) ([]byte, error) {
 	pub, err := l.covering(index)
 	if err != nil {
@@ -320,7 +320,7 @@ func (l *Log) covering(index uint64) (*publication, error) {
 	case pub == nil || index >= pub.checkpoint.Size:
 		return nil, fmt.Errorf("receipt for leaf %d: %w", index, ErrNotPublished)
 	case pub.unmet != nil:
-		return nil, fmt.Errorf("receipt for leaf %d: the published checkpoint does not meet the policy: %w", index, pub.unmet)
+		return nil, fmt.Errorf("receipt for leaf %d: %w: %w", index, ErrUnmet, pub.unmet)
 	}
 	return pub, nil
 }
