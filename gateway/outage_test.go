@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,59 @@ func TestNotPublished(t *testing.T) {
 	}
 	b.Set(outagetest.Works)
 	eventually(t, "the service is ready", func() bool { return h.get("/readyz").Status == http.StatusOK })
+}
+
+// After a restart, what was stored before comes first. As long as it cannot be
+// published nothing is taken, which is what /readyz says too.
+func TestStoredEntriesComeFirst(t *testing.T) {
+	h, b := openFailing(t)
+	b.Set(outagetest.Fails, "leaves") // stored, and cannot be read back
+	if a := h.do("POST", "/v1/events?timeout=0.05s", h.farm, []byte(event(1)), "Content-Type", "application/json"); a.Status != http.StatusAccepted {
+		t.Fatal(a)
+	}
+	h.reopen(func(c *provenance.Config) {
+		inner := c.Backend
+		c.Backend = func(ctx context.Context, dir string) (trillianlog.Backend, error) {
+			real, err := inner(ctx, dir)
+			b = outagetest.Wrap(real)
+			b.Set(outagetest.Fails, "leaves")
+			return b, err
+		}
+	})
+	if a := h.log(event(2)); a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") != "30" {
+		t.Errorf("an event: %v %v", a, a.Header)
+	}
+	if a := h.get("/readyz"); a.Status != http.StatusServiceUnavailable ||
+		!strings.HasPrefix(string(a.Body), "writes: refused: entries from before an interruption are published first, and that does not get on: ") || !strings.Contains(string(a.Body), "connection refused\nreads: ok") {
+		t.Errorf("readyz: %v", a)
+	}
+	b.Set(outagetest.Works)
+	eventually(t, "the service is ready", func() bool { return h.get("/readyz").Status == http.StatusOK })
+	if a := h.log(event(2)); a.Status != http.StatusCreated {
+		t.Errorf("afterwards: %v", a)
+	}
+}
+
+// A service that is started with a policy which its published checkpoint does not
+// meet yet proves nothing until it does, and says when to ask again.
+func TestThePolicyIsNotMetYet(t *testing.T) {
+	h := open(t, nil)
+	logged := h.log(event(1))
+	if logged.Status != http.StatusCreated {
+		t.Fatal(logged)
+	}
+	h.reopen(func(c *provenance.Config) {
+		c.Policy = regexp.MustCompile("http://[0-9.:]+").ReplaceAll(witnessed(t, c), []byte("http://127.0.0.1:1"))
+		c.Witnessing = provenance.Witnessing{Timeout: 50 * time.Millisecond, Patience: 50 * time.Millisecond}
+	})
+	for _, path := range []string{"/v1/event?index=3", "/v1/event?id=" + url.QueryEscape(logged.object(t)["eventId"].(string))} {
+		if a := h.get(path); a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") != "5" || !strings.Contains(a.refusal(), "policy") {
+			t.Errorf("%s: %v %v", path, a, a.Header)
+		}
+	}
+	if a := h.log(event(1)); a.Status != http.StatusAccepted {
+		t.Errorf("sent again: %v", a)
+	}
 }
 
 // A cause is for the operator: whoever sent the event is not told of hosts and

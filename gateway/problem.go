@@ -96,8 +96,9 @@ func invalid(field, description string) error {
 // statusOf says what the domain's error is to a client. Codes of Internal and
 // Unknown hide the cause: it is for the log.
 func statusOf(err error) *status.Status {
-	if st, ok := status.FromError(err); ok {
-		return st
+	// This package's own. A status deeper in err is the back end's, and a cause.
+	if st, ok := err.(interface{ GRPCStatus() *status.Status }); ok {
+		return st.GRPCStatus()
 	}
 	var (
 		refused     *provenance.Refused

@@ -83,6 +83,11 @@ func (s *Server) readiness() readiness {
 		now.Writes.Reason = st.Err.Error()
 	case st.Writable != nil:
 		now.Writes.Reason = "refused: " + st.Writable.Error()
+	case s.service.Takes() != nil:
+		now.Writes.Reason = "refused: entries from before an interruption are published first"
+		if st.Publishing != nil {
+			now.Writes.Reason += ", and that does not get on: " + st.Publishing.Error()
+		}
 	case st.Publishing != nil:
 		now.Writes.Reason = "taken, and not published: " + st.Publishing.Error()
 	}

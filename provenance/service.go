@@ -233,23 +233,6 @@ func (s *Service) catchUp(ctx context.Context) {
 	}
 }
 
-// Takes is nil, or what everything that is sent now is answered: an Unavailable.
-//
-// Nothing is taken before the projection has seen all that the log had when it last
-// asked its back end, at the start or after an outage. A statement may be among it,
-// logged by an earlier process or with an outcome that nobody knew, that changes by
-// what new entries are judged.
-func (s *Service) Takes() error {
-	// In this order: the log learns what it has before it takes anything again.
-	if err := s.log.Refusal(); err != nil {
-		return unavailable(err)
-	}
-	if s.projection.Next() < s.log.Resumed() {
-		return &Unavailable{Why: "entries from before an interruption are being published first; nothing of this was logged", After: time.Second}
-	}
-	return nil
-}
-
 // nothingAt tells whether none of the files is there. Keys are made before any of
 // them, so where one is, a missing key was lost.
 func nothingAt(paths ...string) (bool, error) {

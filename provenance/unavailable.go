@@ -7,6 +7,26 @@ import (
 	"github.com/tallyroot/tallyroot/trillianlog"
 )
 
+// Takes is nil, or what everything that is sent now is answered: an Unavailable.
+//
+// Nothing is taken before the projection has seen all that the log had when it last
+// asked its back end, at the start or after an outage. A statement may be among it,
+// logged by an earlier process or with an outcome that nobody knew, that changes by
+// what new entries are judged.
+func (s *Service) Takes() error {
+	// In this order: the log learns what it has before it takes anything again.
+	if err := s.log.Refusal(); err != nil {
+		return unavailable(err)
+	}
+	if s.projection.Next() >= s.log.Resumed() {
+		return nil
+	}
+	if err := s.log.Trouble(); err != nil {
+		return &Unavailable{Why: "entries from before an interruption come first, and cannot be published now; nothing of this was logged; reading goes on", After: 30 * time.Second, Err: err}
+	}
+	return &Unavailable{Why: "entries from before an interruption are being published first; nothing of this was logged", After: time.Second}
+}
+
 // unavailable says what an error of the log is to who sent the leaf. Its cause may
 // name hosts and folders: that is for the operator.
 func unavailable(err error) error {
@@ -27,10 +47,10 @@ func unavailable(err error) error {
 		u.Why, u.After = "the log has no room for more now; nothing of this was logged; reading goes on", 30*time.Second
 	case errors.Is(err, trillianlog.ErrBusy):
 		u.Why, u.After = "too much waits to be logged; nothing of this was logged", time.Second
+	case errors.Is(err, trillianlog.ErrUnmet):
+		u.Why, u.After = "nothing can be proved until witnesses have cosigned the published checkpoint, as the service's policy asks for since its last start", 5*time.Second
 	default:
 		u.Why = err.Error()
 	}
 	return u
 }
-	case errors.Is(err, trillianlog.ErrUnmet):
-		u.Why, u.After = "nothing can be proved until witnesses have cosigned the published checkpoint, as the service's policy asks for since its last start", 5*time.Second
