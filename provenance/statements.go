@@ -227,14 +227,8 @@ func checkKeys(e *entry.Entry) error {
 	if len(keys) > historyindex.MaxKeys {
 		return refuse("", fmt.Sprintf("it names %d identifiers; the limit is %d, its participants among them", len(keys), historyindex.MaxKeys), "split it into several events")
 	}
-	if !epcis.IsEvent(e.JSON) {
+	if !epcis.IsEvent(e.JSON) || historyindex.Findable(keys) {
 		return nil
-	}
-	for _, k := range keys {
-		switch k.Kind {
-		case historyindex.Object, historyindex.Input, historyindex.Transformation, historyindex.Place:
-			return nil
-		}
 	}
 	return refuse("", "it names no object, no input, no transformation and no place: nobody could ever find it", "name what it is about, such as epcList, quantityList, or readPoint")
 }

@@ -120,6 +120,19 @@ func Has(e *entry.Entry, key Key) bool {
 	return found
 }
 
+// Findable tells whether there is a key among those of an event by which somebody
+// would look for it: an object, an input, a transformation or a place. A service does
+// not log an event without one.
+func Findable(keys []Key) bool {
+	return slices.ContainsFunc(keys, func(k Key) bool {
+		switch k.Kind {
+		case Object, Input, Transformation, Place:
+			return true
+		}
+		return false
+	})
+}
+
 type collector struct{ keys []Key }
 
 // exact adds the string as it stands.

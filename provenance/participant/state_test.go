@@ -385,6 +385,51 @@ func TestRollover(t *testing.T) {
 	}
 }
 
+// A batch says what one by one says, and first what is wrong first.
+func TestBatch(t *testing.T) {
+	l := newLog(t)
+	op, farm, mill := operatorKey(t, 3), own(t, "farm", 1), own(t, "mill", 1)
+	for _, key := range []*entry.Key{farm, mill} {
+		s := statement(strings.TrimPrefix(key.Name(), origin+"/own/"), 1)
+		s.OwnKeys = vkeys(key)
+		s.Prove(origin, key)
+		l.apply(nil, s.JSON(), op)
+	}
+	bad := func(e *entry.Entry, which ...int) *entry.Entry {
+		for _, i := range which {
+			e.Signatures[i].Sig[3] ^= 1
+		}
+		return e
+	}
+	var batch participant.Batch
+	for range 2 { // it is empty again
+		var entries []*entry.Entry
+		for range 40 {
+			entries = append(entries,
+				signed(t, event, farm), bad(signed(t, event, farm), 0), signed(t, event, farm, mill),
+				bad(signed(t, event, farm, mill), 1), bad(signed(t, event, mill, farm), 0, 1),
+				signed(t, event, own(t, "farm", 2)), signed(t, event, own(t, "nobody", 1)), signed(t, event, op),
+			)
+		}
+		for _, e := range entries {
+			batch.Add(l.state.Latest(), e)
+		}
+		judged := batch.Verify()
+		if len(judged) != len(entries) {
+			t.Fatal(len(judged))
+		}
+		for i, e := range entries {
+			want := l.state.Latest().Verify(e)
+			if got := judged[i].Err; fmt.Sprint(got) != fmt.Sprint(want) || len(judged[i].Keys) != len(e.Participants) && want == nil {
+				t.Errorf("entry %d: %v with %v, want %v", i, got, judged[i].Keys, want)
+			}
+		}
+	}
+	if judged := batch.Verify(); len(judged) != 0 {
+		t.Error(judged)
+	}
+}
+
 // BenchmarkVerify looks up and verifies among 10,000 participants.
 func BenchmarkVerify(b *testing.B) {
 	l := newLog(b)

@@ -21,20 +21,14 @@ type reading struct {
 	parsed map[[32]byte]*entry.Entry // by leaf hash
 
 	state   *participant.State
-	effects map[uint64]participant.Effect // of the operator's statements, by position
-	signed  map[uint64]signed             // by position
-}
-
-// signed is what is to be said of an entry's signatures.
-type signed struct {
-	keys []entry.Verifier
-	err  error
+	effects map[uint64]participant.Effect    // of the operator's statements, by position
+	signed  map[uint64]participant.Judgement // by position
 }
 
 func newReading(trust Trust, anchor *Anchor) *reading {
 	return &reading{
 		trust: trust, anchor: anchor, parsed: map[[32]byte]*entry.Entry{},
-		state: participant.NewState(), effects: map[uint64]participant.Effect{}, signed: map[uint64]signed{},
+		state: participant.NewState(), effects: map[uint64]participant.Effect{}, signed: map[uint64]participant.Judgement{},
 	}
 }
 
@@ -196,41 +190,26 @@ func (r *reading) fold(histories map[historyindex.Key][]Judged) error {
 // authenticate judges the signatures of all entries, each by the state at its
 // position.
 func (r *reading) authenticate(entries ...[]Judged) {
-	var batch entry.Batch
-	type question struct {
-		index       uint64
-		participant string
-	}
-	var questions []question
+	var batch participant.Batch
+	var asked []uint64
 	for _, list := range entries {
 		for i := range list {
 			j := &list[i]
 			if _, done := r.signed[j.Index]; done {
 				continue
 			}
-			view := r.state.At(j.Index)
-			if j.Index == 0 { // a Genesis is judged by itself
-				key, _ := r.state.At(1).OperatorKey()
-				r.signed[0] = signed{[]entry.Verifier{key}, view.Verify(j.Entry)}
-				continue
-			}
-			keys, err := view.Keys(j.Entry)
-			r.signed[j.Index] = signed{keys, err}
-			for n, key := range keys {
-				batch.Add(key, j.Entry.Text, j.Entry.Signatures[n])
-				questions = append(questions, question{j.Index, j.Entry.Participants[n]})
-			}
+			batch.Add(r.state.At(j.Index), j.Entry)
+			asked = append(asked, j.Index)
+			r.signed[j.Index] = participant.Judgement{} // no more than once
 		}
 	}
-	for i, holds := range batch.Verify() {
-		if q := questions[i]; !holds {
-			r.signed[q.index] = signed{err: &participant.SignatureError{Participant: q.participant, Err: participant.ErrBadSignature}}
-		}
+	for i, judgement := range batch.Verify() {
+		r.signed[asked[i]] = judgement
 	}
 	for _, list := range entries {
 		for i := range list {
 			s := r.signed[list[i].Index]
-			list[i].Keys, list[i].Signature = s.keys, s.err
+			list[i].Keys, list[i].Signature = s.Keys, s.Err
 		}
 	}
 }
