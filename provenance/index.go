@@ -51,7 +51,6 @@ func (x *indexed) open(ctx context.Context, c Config, signer note.Signer, log in
 		Log:       log,
 		OnPublish: c.OnIndexPublish,
 		Logger:    c.Logger,
-		Pebble:    pebbleLog{c.Logger},
 	}
 	if x.witnesses != nil {
 		o.Witness, o.CosignEvery = x.witnesses.Cosign, c.Witnessing.Every

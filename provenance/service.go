@@ -24,6 +24,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tallyroot/tallyroot/internal/pebblelog"
 	"github.com/tallyroot/tallyroot/provenance/credentials"
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
@@ -170,7 +171,7 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	s.managed.store = s.credentials
-	if s.projection, err = projection.Open(filepath.Join(c.Dir, "projections"), pebbleLog{s.logger}); err != nil {
+	if s.projection, err = projection.Open(filepath.Join(c.Dir, "projections"), pebblelog.Logger{To: s.logger}); err != nil {
 		return err
 	}
 	if s.tiles, err = tiles.Open(filepath.Join(c.Dir, "log")); err != nil {

@@ -17,6 +17,7 @@ import (
 // Recovery is what [Recover] works from.
 type Recovery struct {
 	Backend Backend
+	Leaves  Leaves // instead of Backend, for a log that has none
 	Tiles   *tiles.Store
 	Last    LastCheckpoint
 	Origin  string
@@ -24,6 +25,27 @@ type Recovery struct {
 	// Seen are signed checkpoints that others hold, each witness's newest
 	// above all: what they saw, the log can never go behind.
 	Seen [][]byte
+}
+
+// Leaves are a log's, in order.
+type Leaves interface {
+	// Size is how many there are.
+	Size(ctx context.Context) (uint64, error)
+	// Hashes gives their hashes from first on, at least one and at most n.
+	Hashes(ctx context.Context, first uint64, n int) ([][32]byte, error)
+}
+
+// backendLeaves are those that a back end has integrated.
+type backendLeaves struct{ *rpc }
+
+func (b backendLeaves) Size(ctx context.Context) (uint64, error) {
+	latest, err := b.root(ctx)
+	return latest.size, err
+}
+
+func (b backendLeaves) Hashes(ctx context.Context, first uint64, n int) ([][32]byte, error) {
+	_, hashes, err := b.leaves(ctx, first, n)
+	return hashes, err
 }
 
 // ErrNothingToRecover: the last-checkpoint store holds what it must hold.
@@ -64,7 +86,11 @@ func Recover(ctx context.Context, r Recovery) (checkpoint.Checkpoint, error) {
 		seen = append(seen, bound.Checkpoint)
 		slices.SortStableFunc(seen, bySize)
 	}
-	if err := prove(ctx, &rpc{Backend: r.Backend}, seen); err != nil {
+	leaves := r.Leaves
+	if leaves == nil {
+		leaves = backendLeaves{&rpc{Backend: r.Backend}}
+	}
+	if err := prove(ctx, leaves, seen); err != nil {
 		return checkpoint.Checkpoint{}, err
 	}
 	if err := r.Last.Swap(ctx, old, []byte(largest.Body())); err != nil {
@@ -98,13 +124,13 @@ func (r *Recovery) seen() ([]checkpoint.Checkpoint, error) {
 
 // prove reads the leaves and compares the root at the size of each checkpoint;
 // they stand in rising order.
-func prove(ctx context.Context, backend *rpc, checkpoints []checkpoint.Checkpoint) error {
-	latest, err := backend.root(ctx)
+func prove(ctx context.Context, leaves Leaves, checkpoints []checkpoint.Checkpoint) error {
+	size, err := leaves.Size(ctx)
 	if err != nil {
 		return err
 	}
-	if largest := checkpoints[len(checkpoints)-1]; latest.size < largest.Size {
-		return stop(RolledBack, "the back end has %d leaves and a checkpoint of %d was signed: put its newest copy back first", latest.size, largest.Size)
+	if largest := checkpoints[len(checkpoints)-1]; size < largest.Size {
+		return stop(RolledBack, "there are %d leaves and a checkpoint of %d was signed: put the newest copy of them back first", size, largest.Size)
 	}
 	tree := treeFactory.NewEmptyRange(0)
 	for _, c := range checkpoints {
@@ -112,7 +138,7 @@ func prove(ctx context.Context, backend *rpc, checkpoints []checkpoint.Checkpoin
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			_, hashes, err := backend.leaves(ctx, tree.End(), int(min(c.Size-tree.End(), maxReadLeaves)))
+			hashes, err := leaves.Hashes(ctx, tree.End(), int(min(c.Size-tree.End(), maxReadLeaves)))
 			if err != nil {
 				return err
 			}
@@ -127,7 +153,7 @@ func prove(ctx context.Context, backend *rpc, checkpoints []checkpoint.Checkpoin
 			return err
 		}
 		if root != c.Root {
-			return stop(Forked, "a signed checkpoint has the root %x at size %d; the back end's leaves give %x", c.Root, c.Size, root)
+			return stop(Forked, "a signed checkpoint has the root %x at size %d; the leaves give %x", c.Root, c.Size, root)
 		}
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
@@ -58,8 +57,7 @@ type Options struct {
 	// checkpoint was read. It may be nil and must not block.
 	OnPublish func(took time.Duration)
 
-	Logger *slog.Logger  // nil: slog.Default()
-	Pebble pebble.Logger // nil: Pebble's default
+	Logger *slog.Logger // nil: slog.Default()
 
 	fault func(step string) error // ends the publisher between two steps, in tests
 }
@@ -82,8 +80,9 @@ type Log struct {
 
 	// mu is held to switch what readers are shown, so that they never see parts of two
 	// states.
-	mu     sync.RWMutex
-	served *state // nil: there is none
+	mu       sync.RWMutex
+	served   *state // nil: there is none
+	unserved error  // why there is none, if that is a reason of its own
 
 	// Owned by the goroutine of run, and by Open before.
 	bound   bound

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/transparency-dev/merkle/rfc6962"
 
+	"github.com/tallyroot/tallyroot/internal/pebblelog"
 	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
@@ -44,9 +45,11 @@ func (l *Log) open(ctx context.Context) error {
 	if err := l.checkKey(); err != nil {
 		return err
 	}
-	if err := l.openIndex(); err != nil {
+	index, err := openIndex(l.options.Dir, l.logger)
+	if err != nil {
 		return err
 	}
+	l.index = index
 	if err := l.loadPublished(); err != nil {
 		return err
 	}
@@ -59,13 +62,7 @@ func (l *Log) open(ctx context.Context) error {
 	}
 	l.leafAt = l.options.Tiles.WrittenAt()
 	l.logger.Info("history index opened", "origin", l.options.Origin, "leaves", l.index.Leaves(), "bound", l.bound.Size, "published", l.size(), "entries", l.index.Next())
-	return l.showPublished()
-}
-
-// showPublished has readers see what was published before the start, if the map is
-// there.
-func (l *Log) showPublished() error {
-	if size := l.size(); size == 0 || size > l.index.Leaves() {
+	if size := l.size(); size == 0 || size > l.index.Leaves() || l.stopped() {
 		return nil
 	}
 	return l.show()
@@ -73,17 +70,17 @@ func (l *Log) showPublished() error {
 
 // openIndex opens map and leaves. A map that is damaged is deleted: it is made again
 // from the log, and compared with every leaf.
-func (l *Log) openIndex() (err error) {
-	o := store.Options{Dir: l.options.Dir, Logger: l.options.Pebble}
-	l.index, err = store.Open(o)
-	if errors.Is(err, store.ErrDamaged) || pebble.IsCorruptionError(err) && !errors.Is(err, store.ErrLeavesLost) {
-		l.logger.Error("the history index's map is damaged; it is deleted and made again from the log", "error", err)
-		if err := os.RemoveAll(filepath.Join(o.Dir, "map")); err != nil {
-			return err
+func openIndex(dir string, logger *slog.Logger) (*store.Index, error) {
+	o := store.Options{Dir: dir, Logger: pebblelog.Logger{To: logger}}
+	index, err := store.Open(o)
+	if errors.Is(err, store.ErrDamaged) {
+		logger.Error("the history index's map is damaged; it is deleted and made again from the log", "error", err)
+		if err := os.RemoveAll(filepath.Join(dir, "map")); err != nil {
+			return nil, err
 		}
-		l.index, err = store.Open(o)
+		index, err = store.Open(o)
 	}
-	return err
+	return index, err
 }
 
 // checkKey fails if the policy would refuse whatever the index log signs.

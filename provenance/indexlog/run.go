@@ -19,6 +19,8 @@ const (
 	// renewRetry is the pause after cosigning again was tried in vain. Meanwhile new
 	// leaves are published as ever.
 	renewRetry = time.Minute
+	// meanwhileTime is for how long the map is made between two attempts to publish.
+	meanwhileTime = 20 * time.Second
 )
 
 // errCrash is what tests return from fault to end the publisher as a crash would,
@@ -64,7 +66,7 @@ func (l *Log) step(ctx context.Context) (wait time.Duration, wake <-chan struct{
 	}
 	if l.pending() {
 		if err := l.publish(ctx); err != nil {
-			return 0, nil, err
+			return 0, nil, errors.Join(err, l.meanwhile(ctx))
 		}
 	}
 	if err := l.catchUp(ctx); err != nil {
@@ -158,7 +160,52 @@ func (l *Log) differs(err error) error {
 	return err
 }
 
-// mend makes the map, if it is not there, for an index log that has stopped: histories
-// stay at the last good index.
+// meanwhile lets readers have the published index while the next leaf's publication is
+// tried in vain.
+func (l *Log) meanwhile(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, meanwhileTime)
+	defer cancel()
+	err := l.serveLast(limited)
+	if limited.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// mend does what is left to do for an index log that has stopped: histories stay at
+// the last good index.
 func (l *Log) mend(ctx context.Context) {
+	if err := l.serveLast(ctx); err != nil && ctx.Err() == nil {
+		l.logger.Error("the published history index cannot be served", "error", err)
+	}
+}
+
+// serveLast serves the published index checkpoint if nothing is served and the leaf
+// after it cannot be published: it takes a map back that is beyond it. It may be called
+// again after ctx has ended, and goes on.
+func (l *Log) serveLast(ctx context.Context) error {
+	pub := l.published.Load()
+	l.mu.RLock()
+	served := l.served != nil
+	l.mu.RUnlock()
+	if served || pub == nil || pub.unmet != nil || l.index.Leaves() < pub.checkpoint.Size {
+		return nil
+	}
+	leaf, err := l.index.Leaf(pub.checkpoint.Size - 1)
+	if err != nil {
+		return err
+	}
+	to := leaf.Checkpoint.Size
+	if l.index.Next() > to {
+		if err := l.index.Reset(); err != nil {
+			return err
+		}
+	}
+	err = l.telling("its map is made again as it was published last", to, func() error {
+		return l.index.CatchUpTo(ctx, l.options.Log, pub.checkpoint.Size)
+	})
+	if err != nil {
+		return l.differs(err)
+	}
+	return l.show()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
+	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 )
 
 // ErrNotServed says that there is no index to prove histories with yet, or not since
@@ -75,11 +76,13 @@ func (l *Log) show() error {
 		return err
 	}
 	defer view.Close()
-	if view.Leaf().Number == next.leaf.Number {
+	switch {
+	case view.Leaf().Number != next.leaf.Number: // an older one is shown while the map is made
+	case next.logCheckpoint == nil:
+		l.served = nil
+		l.unserved = fmt.Errorf("the log's checkpoint of size %d, which it is about, is not there", next.leaf.Checkpoint.Size)
+	default:
 		l.served = next
-		if next.logCheckpoint == nil {
-			l.served = nil
-		}
 	}
 	return nil
 }
@@ -91,6 +94,13 @@ func (l *Log) state(pub *publication) (*state, error) {
 	leaf, err := l.index.Leaf(size - 1)
 	if err != nil {
 		return nil, err
+	}
+	hash, err := l.options.Tiles.LeafHash(size - 1)
+	if err != nil {
+		return nil, err
+	}
+	if hash != tiles.LeafHash(leaf.Text) {
+		return nil, fmt.Errorf("leaf %d of the index log is not the published one", leaf.Number)
 	}
 	proof, err := l.options.Tiles.InclusionProof(size-1, size)
 	if err != nil {

@@ -50,7 +50,7 @@ func (l *Log) Status() Status {
 	return st
 }
 
-// notServed says why there is nothing to be read.
+// notServed says why there is nothing to be read. mu is held.
 func (l *Log) notServed() error {
 	c := &l.condition
 	c.mu.Lock()
@@ -62,6 +62,8 @@ func (l *Log) notServed() error {
 		return fmt.Errorf("%w: %w", ErrNotServed, c.stopped)
 	case c.trouble != nil:
 		return fmt.Errorf("%w: %w", ErrNotServed, c.trouble)
+	case l.unserved != nil:
+		return fmt.Errorf("%w: %w", ErrNotServed, l.unserved)
 	}
 	return fmt.Errorf("%w: no index checkpoint is published", ErrNotServed)
 }

@@ -55,7 +55,7 @@ type Index struct {
 	broken    error      // a write failed: what is in the database is not known
 
 	readers sync.Mutex // guards what follows; taken after mu
-	newest  *state     // nil: the map is not at the newest leaf. Changed with mu held
+	newest  *state     // of the map's last leaf; nil: it is beyond it. Changed with mu held
 	served  *state     // nil: ErrNotServed
 	closed  bool
 	views   sync.WaitGroup // who reads from the files
@@ -121,6 +121,9 @@ func (x *Index) open() error {
 	}
 	if x.db, err = pebble.Open(mapDir, options); err == nil {
 		err = x.load()
+	}
+	if pebble.IsCorruptionError(err) {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {
 		return fmt.Errorf("the map in %s, which may be deleted and is then made again from the log: %w", mapDir, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/transparency-dev/merkle/compact"
@@ -142,25 +143,35 @@ func (x *Index) follow(f *feed, leaf Leaf) error {
 // Errors: *DifferenceError of the first leaf that differs, ErrAhead, ErrLeavesLost,
 // ErrClosed, what the log gives.
 func (x *Index) CatchUp(ctx context.Context, log Log) error {
+	return x.CatchUpTo(ctx, log, math.MaxUint64)
+}
+
+// CatchUpTo is CatchUp to the last of the first leaves: to that which is published,
+// if those after it cannot be for a while. A map that is beyond it stays.
+func (x *Index) CatchUpTo(ctx context.Context, log Log, leaves uint64) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if err := x.catchUp(ctx, log); err != nil {
+	if err := x.catchUp(ctx, log, leaves); err != nil {
 		return fmt.Errorf("bring the history index's map to its leaves: %w", err)
 	}
 	return nil
 }
 
-func (x *Index) catchUp(ctx context.Context, log Log) error {
-	if err := x.ready(); err != nil || !x.Behind() {
+func (x *Index) catchUp(ctx context.Context, log Log, leaves uint64) error {
+	if err := x.ready(); err != nil {
 		return err
 	}
-	newest, err := x.leaves.get(x.Leaves() - 1)
+	leaves = min(leaves, x.Leaves())
+	if x.reached.Load().leaves >= leaves {
+		return nil
+	}
+	last, err := x.leaves.get(leaves - 1)
 	if err != nil {
 		return err
 	}
-	f := x.feed(ctx, log, newest.Checkpoint.Size)
+	f := x.feed(ctx, log, last.Checkpoint.Size)
 	defer f.close()
-	for x.Behind() {
+	for x.reached.Load().leaves < leaves {
 		leaf, err := x.leaves.get(x.reached.Load().leaves)
 		if err != nil {
 			return err

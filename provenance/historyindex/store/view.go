@@ -14,10 +14,10 @@ type state struct {
 	holders  int
 }
 
-// renew makes the state of the newest leaf if there is none and the map is at it.
+// renew makes the state of the leaf that the map has come to if there is none.
 func (x *Index) renew() {
 	h := x.reached.Load()
-	if x.newest != nil || h.leaves == 0 || x.Behind() {
+	if x.newest != nil || h.leaves == 0 {
 		return
 	}
 	leaf, err := parseLeaf(h.leaves-1, h.leaf)
