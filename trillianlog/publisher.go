@@ -80,8 +80,8 @@ type publisher struct {
 
 	published atomic.Pointer[publication]
 	trouble   atomic.Pointer[error] // why publishing does not get on; nil if it does
-	doubt     atomic.Bool           // the back end has refused leaves; see examine
 	complaint complaint             // about that
+	doubt     atomic.Bool           // the back end has refused leaves; see examine
 
 	// Owned by the goroutine of run, and by Open before.
 	waiting  time.Time     // since when leaves are stored and the tree does not grow
@@ -122,10 +122,10 @@ func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) er
 			}
 		}
 		known := p.stored.Load()
+		more, err := p.step(ctx, patience)
 		if err == nil && !more {
 			err = p.examine(ctx, known)
 		}
-		more, err := p.step(ctx, patience)
 		var stopped *StopError
 		switch {
 		case errors.As(err, &stopped):
