@@ -25,6 +25,7 @@ func newApp() *cli.App {
 			demoCommand(),
 			recoverCommand(),
 			witnessCommand(),
+			indexVerifierCommand(),
 			schemaCommand(),
 			logCommand(),
 			configCommand(),

@@ -34,8 +34,8 @@ func demoCommand() *cli.Command {
 			"a shop's shelf, as six participants would, prints where the page of one jar is, with its QR\n" +
 			"code, and goes on serving until it is interrupted. A second start finds the log again.\n\n" +
 			"Its people and companies do not exist. Nobody vouches for its log but this machine: it runs\n" +
-			"with --policy none. With --witnesses, two witnesses run beside it, each a process with a\n" +
-			"memory of its own, and nothing is published that not both have cosigned.\n\n" +
+			"with --policy none. With --witnesses, two witnesses and an index-verifier run beside it, each a\n" +
+			"process with a memory of its own, and nothing is published that not all of them have cosigned.\n\n" +
 			"Examples:\n" +
 			"  tallyroot demo\n" +
 			"  tallyroot demo --witnesses\n" +
@@ -45,7 +45,7 @@ func demoCommand() *cli.Command {
 			&cli.StringFlag{Name: "data", Usage: "keep the log in `DIRECTORY`; by default in the user's cache", TakesFile: true},
 			&cli.StringFlag{Name: "listen", Usage: "take connections at `HOST:PORT`; port 0 is a free one", Value: defaultListen, DefaultText: defaultListen + ", or a free port if that is taken"},
 			&cli.StringFlag{Name: "public-url", Usage: "the `URL` that stands in QR codes; by default the address that it listens at"},
-			&cli.BoolFlag{Name: "witnesses", Usage: "start two witnesses beside it, with a policy that needs both"},
+			&cli.BoolFlag{Name: "witnesses", Usage: "start two witnesses and an index-verifier beside it, with policies that need them"},
 			&cli.BoolFlag{Name: "open", Usage: "open the page in a browser, when this is a terminal", Value: true},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON line instead, for programs", Category: categoryOutput},
 		},
@@ -61,8 +61,11 @@ type demoResult struct {
 	Data   string `json:"data"`   // the directory
 	Events int    `json:"events"` // in the story
 	Logged int    `json:"logged"` // of these, logged by this start
-	// With --witnesses: the file of the policy that needs them.
-	Policy string `json:"policy,omitempty"`
+	// With --witnesses: the files of the policies that need them, and the
+	// index-verifier's name in the second.
+	Policy        string `json:"policy,omitempty"`
+	IndexPolicy   string `json:"indexPolicy,omitempty"`
+	IndexVerifier string `json:"indexVerifier,omitempty"`
 }
 
 func runDemo(c *cli.Context) (err error) {
@@ -77,15 +80,19 @@ func runDemo(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	listener, err := demoListen(c)
+	if err != nil {
+		return err
+	}
 	var watched *demoWitnesses // nil: --policy none
 	if c.Bool("witnesses") {
-		if watched, err = startDemoWitnesses(dir); err != nil {
-			return err
+		if watched, err = startDemoWitnesses(dir, listenedURL(listener, false)); err != nil {
+			return errors.Join(err, listener.Close())
 		}
 		defer func() { err = errors.Join(err, watched.end()) }() // after the log, which asks them to the last
 	}
 	var ready atomic.Bool
-	s, err := openDemo(c, dir, watched, func() error {
+	s, err := openDemo(c, dir, listener, watched, func() error {
 		if !ready.Load() {
 			return errors.New("the demonstration is being logged")
 		}
@@ -108,7 +115,9 @@ func runDemo(c *cli.Context) (err error) {
 		}
 		return errors.Join(err, <-ended)
 	}
-	if err := d.show(demoResult{URL: s.URL(), Page: linkAt(s.PublicURL, demoItem), ID: demoItem, Data: dir, Events: countEvents(entries), Logged: logged, Policy: watched.policyFile()}); err != nil {
+	result := demoResult{URL: s.URL(), Page: linkAt(s.PublicURL, demoItem), ID: demoItem, Data: dir, Events: countEvents(entries), Logged: logged}
+	watched.tell(&result)
+	if err := d.show(result); err != nil {
 		cancel()
 		return errors.Join(err, <-ended)
 	}
@@ -131,31 +140,33 @@ func demoDir(flag string) (string, error) {
 	return filepath.Join(cache, "tallyroot", "demo"), nil
 }
 
-// openDemo opens the server. The address that nobody asked for may be taken by
+// demoListen takes the port. The address that nobody asked for may be taken by
 // something else; then any other will do.
-func openDemo(c *cli.Context, dir string, watched *demoWitnesses, ready func() error) (*server, error) {
+func demoListen(c *cli.Context) (net.Listener, error) {
+	listener, err := listen(c.Context, c.String("listen"))
+	if errors.Is(err, syscall.EADDRINUSE) && !c.IsSet("listen") {
+		return listen(c.Context, "127.0.0.1:0")
+	}
+	return listener, err
+}
+
+// openDemo opens the server.
+func openDemo(c *cli.Context, dir string, listener net.Listener, watched *demoWitnesses, ready func() error) (*server, error) {
 	publicURL, err := checkPublicURL(c.String("public-url"))
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, listener.Close())
 	}
-	listen := c.String("listen")
 	if publicURL == "" {
-		publicURL = demoPublicURL(listen)
+		publicURL = demoPublicURL(c.String("listen"))
 	}
 	logger := warnings()
 	config := serverConfig{
-		Log: provenance.Config{
-			Dir: dir, Origin: demoOrigin, LastCheckpoint: lastCheckpointFile("", dir), Policy: watched.policyText(), Logger: logger,
-		},
-		Place:  &place{kind: embeddedPlace, logger: logger},
-		Listen: listen, PublicURL: publicURL, Ready: ready,
+		Log:      provenance.Config{Dir: dir, Origin: demoOrigin, LastCheckpoint: lastCheckpointFile("", dir), Logger: logger},
+		Place:    &place{kind: embeddedPlace, logger: logger},
+		Listener: listener, PublicURL: publicURL, Ready: ready,
 	}
-	s, err := openServer(c.Context, config)
-	if errors.Is(err, syscall.EADDRINUSE) && !c.IsSet("listen") {
-		config.Listen = "127.0.0.1:0"
-		s, err = openServer(c.Context, config)
-	}
-	return s, err
+	watched.use(&config.Log)
+	return openServer(c.Context, config)
 }
 
 // demoPublicURL is where a phone finds a server that listens at every address
@@ -332,7 +343,7 @@ func (d *demo) show(r demoResult) error {
 		}
 	}
 	if d.watched != nil {
-		fmt.Printf("Each receipt and history says who witnessed it: tallyroot verify … --policy %s\n", d.watched.policyFile())
+		fmt.Printf("Each receipt and history says who witnessed it: tallyroot verify … %s\n", d.watched.flags())
 	}
 	fmt.Printf("Look around: %s  The interface for programs: %s/docs\nlistening on %s\n", r.URL, r.URL, r.URL)
 	if d.out == toTerminal {

@@ -78,7 +78,7 @@ func (d *runningDemo) end() string {
 	return string(rest)
 }
 
-func fetch(t *testing.T, url string) (int, string) {
+func get(t *testing.T, url string) (int, string) {
 	t.Helper()
 	resp, err := http.Get(url)
 	if err != nil {
@@ -97,7 +97,7 @@ func fetch(t *testing.T, url string) (int, string) {
 func waitReady(t *testing.T, url string) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; {
-		code, body := fetch(t, url+"/readyz")
+		code, body := get(t, url+"/readyz")
 		if code == http.StatusOK {
 			return
 		}
@@ -118,8 +118,8 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the first start: %+v", r)
 	}
 	waitReady(t, r.URL)
-	_, checkpoint := fetch(t, r.URL+"/log/checkpoint")
-	code, page := fetch(t, r.Page)
+	_, checkpoint := get(t, r.URL+"/log/checkpoint")
+	code, page := get(t, r.Page)
 	if code != 200 {
 		t.Errorf("%s: %d", r.Page, code)
 	}
@@ -150,7 +150,7 @@ func TestDemo(t *testing.T) {
 		}
 		if url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on "); ok {
 			waitReady(t, url)
-			if _, again := fetch(t, url+"/log/checkpoint"); again != checkpoint {
+			if _, again := get(t, url+"/log/checkpoint"); again != checkpoint {
 				t.Errorf("the second start logged something: the checkpoint was\n%s\nand is\n%s", checkpoint, again)
 			}
 			break
@@ -356,7 +356,7 @@ func TestPagesInBrowser(t *testing.T) {
 		if read := strings.TrimSpace(string(out)); err != nil || read != r.Page {
 			t.Fatalf("the code on the page is read as %q (%v), want %s", read, err, r.Page)
 		}
-		if code, body := fetch(t, strings.TrimSpace(string(out))); code != 200 || !strings.Contains(body, "item 0007 of lot PUR-1002") {
+		if code, body := get(t, strings.TrimSpace(string(out))); code != 200 || !strings.Contains(body, "item 0007 of lot PUR-1002") {
 			t.Errorf("the code leads to a page that answers %d", code)
 		}
 	}

@@ -29,14 +29,14 @@ func TestDemoWitnesses(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	waitReady(t, r.URL)
-	if _, body := fetch(t, r.URL+"/readyz"); !strings.Contains(body, "\nwitnesses: one: ok; two: ok\n") {
+	if _, body := get(t, r.URL+"/readyz"); !strings.Contains(body, "\nwitnesses: one: ok; two: ok\n") {
 		t.Errorf("/readyz: %s", body)
 	}
-	if _, page := fetch(t, r.Page); !strings.Contains(page, "Witnessed by <bdi>one, two</bdi>") {
+	if _, page := get(t, r.Page); !strings.Contains(page, "Witnessed by <bdi>one, two</bdi>") {
 		t.Error("the page does not say who witnessed the log")
 	}
 	for _, file := range []string{"5.entry", "5.tlog-proof"} {
-		_, body := fetch(t, r.URL+"/entry/"+file)
+		_, body := get(t, r.URL+"/entry/"+file)
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(body), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,8 @@ type serverConfig struct {
 	Log       provenance.Config // without Backend and Credentials, which Place opens
 	Place     *place
 	Listen    string
-	PublicURL string // without a slash at its end; "" is the address that is listened at
+	Listener  net.Listener // takes the place of Listen; openServer closes it after an error
+	PublicURL string       // without a slash at its end; "" is the address that is listened at
 	TLS       *tls.Config
 	Limits    gateway.Limits
 	Ready     func() error // reasons of its own for not being ready; may be nil
@@ -41,9 +42,11 @@ type server struct {
 // everybody else so before a minute is spent.
 func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 	tuneMemory()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen at %s: %w; say another address with --listen HOST:PORT", c.Listen, err)
+	listener := c.Listener
+	if listener == nil {
+		if listener, err = listen(ctx, c.Listen); err != nil {
+			return nil, err
+		}
 	}
 	s := &server{listener: listener, tls: c.TLS != nil, PublicURL: c.PublicURL}
 	if s.PublicURL == "" {
@@ -80,6 +83,15 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 		Registry: metrics,
 	})
 	return s, err
+}
+
+// listen takes a port.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen at %s: %w; say another address with --listen HOST:PORT", address, err)
+	}
+	return listener, nil
 }
 
 // URL is where the server listens.

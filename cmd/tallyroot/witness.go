@@ -46,43 +46,71 @@ func witnessCommand() *cli.Command {
 			"  tallyroot witness --data /var/lib/witness --name witness.example.org/w1 --listen :443 \\\n" +
 			"    --tls-cert cert.pem --tls-key key.pem --log-key /etc/witness/logs",
 		Flags: withVariables(witnessPrefix,
-			&cli.StringFlag{Name: "data", Usage: "the `DIRECTORY` of the witness's key and of what it has cosigned", TakesFile: true},
-			&cli.StringFlag{Name: "name", Usage: "the witness's `NAME`, such as witness.example.org/w1; for good, and needed at the first start alone"},
-			&cli.StringFlag{Name: "listen", Usage: "take connections at `HOST:PORT`; port 0 is a free one", Value: defaultWitnessListen},
-			&cli.StringSliceFlag{Name: "log-key", Usage: "cosign for the log with the verifier key `VKEY|FILE`, in a file or said here; may be repeated", TakesFile: true},
-			&cli.StringFlag{Name: "tls-cert", Usage: "the certificate's `FILE`, PEM; without it connections are plain text", TakesFile: true},
-			&cli.StringFlag{Name: "tls-key", Usage: "the certificate's private key's `FILE`, PEM", TakesFile: true},
-			&cli.StringFlag{Name: "debug-listen", Usage: "give profiles, under /debug/pprof/, at `HOST:PORT`, a loopback address", DefaultText: "nowhere"},
-			&cli.BoolFlag{Name: "end-with-input", Usage: "end when standard input does, and not at the first signal, for a program that starts a witness"},
-			&cli.BoolFlag{Name: "verbose", Usage: "log more", Category: categoryOutput},
-			&cli.BoolFlag{Name: "json", Usage: "log in JSON, for programs", Category: categoryOutput},
+			append(cosignerFlags(defaultWitnessListen),
+				&cli.StringSliceFlag{Name: "log-key", Usage: "cosign for the log with the verifier key `VKEY|FILE`, in a file or said here; may be repeated", TakesFile: true},
+			)...,
 		),
 		Action: runWitness,
 	}
+}
+
+// cosignerFlags are those of every command that cosigns.
+func cosignerFlags(listen string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "data", Usage: "the `DIRECTORY` of the witness's key and of what it has cosigned", TakesFile: true},
+		&cli.StringFlag{Name: "name", Usage: "the witness's `NAME`, such as witness.example.org/w1; for good, and needed at the first start alone"},
+		&cli.StringFlag{Name: "listen", Usage: "take connections at `HOST:PORT`; port 0 is a free one", Value: listen},
+		&cli.StringFlag{Name: "tls-cert", Usage: "the certificate's `FILE`, PEM; without it connections are plain text", TakesFile: true},
+		&cli.StringFlag{Name: "tls-key", Usage: "the certificate's private key's `FILE`, PEM", TakesFile: true},
+		&cli.StringFlag{Name: "debug-listen", Usage: "give profiles, under /debug/pprof/, at `HOST:PORT`, a loopback address", DefaultText: "nowhere"},
+		&cli.BoolFlag{Name: "end-with-input", Usage: "end when standard input does, and not at the first signal, for a program that starts a witness"},
+		&cli.BoolFlag{Name: "verbose", Usage: "log more", Category: categoryOutput},
+		&cli.BoolFlag{Name: "json", Usage: "log in JSON, for programs", Category: categoryOutput},
+	}
+}
+
+// witnessContext ends with the program's, or with --end-with-input when standard input
+// does.
+func witnessContext(c *cli.Context) (context.Context, context.CancelFunc) {
+	if !c.Bool("end-with-input") {
+		return c.Context, func() {}
+	}
+	ctx, end := context.WithCancel(context.WithoutCancel(c.Context))
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		end()
+	}()
+	return ctx, end
+}
+
+// debugWitness opens --debug-listen.
+func debugWitness(ctx context.Context, c *cli.Context, logger *slog.Logger) error {
+	address := c.String("debug-listen")
+	if address == "" {
+		return nil
+	}
+	listener, err := listenDebug(ctx, address)
+	if err != nil {
+		return err
+	}
+	go serveDebug(ctx, listener, logger)
+	return nil
 }
 
 func runWitness(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
-	ctx := c.Context
-	if c.Bool("end-with-input") {
-		var end context.CancelFunc
-		ctx, end = context.WithCancel(context.WithoutCancel(ctx))
-		defer end()
-		go func() {
-			_, _ = io.Copy(io.Discard, os.Stdin)
-			end()
-		}()
-	}
-	dir, keys := c.String("data"), c.StringSlice("log-key")
+	ctx, end := witnessContext(c)
+	defer end()
+	dir := c.String("data")
 	if dir == "" {
 		return usagef("tallyroot witness needs --data DIRECTORY: where its key and what it has cosigned lie, or will lie")
 	}
-	if len(keys) == 0 {
+	if len(c.StringSlice("log-key")) == 0 {
 		return usagef("tallyroot witness needs --log-key VKEY or --log-key FILE: the verifier key of a log to cosign for (its operator has it as log.vkey)")
 	}
-	logs, err := readLogs(keys)
+	logs, err := readLogs(c, "log-key")
 	if err != nil {
 		return err
 	}
@@ -92,12 +120,8 @@ func runWitness(c *cli.Context) error {
 	}
 	logger := newLogger(c)
 	warnOfVariables(c.App, logger)
-	if address := c.String("debug-listen"); address != "" {
-		listener, err := listenDebug(ctx, address)
-		if err != nil {
-			return err
-		}
-		go serveDebug(ctx, listener, logger)
+	if err := debugWitness(ctx, c, logger); err != nil {
+		return err
 	}
 	s, err := openWitness(ctx, witnessConfig{
 		Witness: witness.Options{Dir: dir, Name: c.String("name"), Logs: logs, Logger: logger},
@@ -109,21 +133,21 @@ func runWitness(c *cli.Context) error {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP) // before anybody is told that it runs: without this the signal ends it
 	defer signal.Stop(again)
-	go rereadLogs(ctx, s.Witness, keys, again, logger)
+	go rereadLogs(ctx, c, s.Witness, again, logger)
 	fmt.Printf("witness %s listening on %s, key %s\n", s.Name(), s.URL(), s.Witness.Verifier())
 	return s.Run(ctx)
 }
 
 // rereadLogs reads the logs' keys again whenever it is asked to. What cannot be read
 // changes nothing.
-func rereadLogs(ctx context.Context, w *witness.Server, keys []string, again <-chan os.Signal, logger *slog.Logger) {
+func rereadLogs(ctx context.Context, c *cli.Context, w *witness.Server, again <-chan os.Signal, logger *slog.Logger) {
 	for {
 		select {
 		case <-again:
 		case <-ctx.Done():
 			return
 		}
-		logs, err := readLogs(keys)
+		logs, err := readLogs(c, "log-key")
 		if err == nil {
 			err = w.SetLogs(logs)
 		}
@@ -135,12 +159,12 @@ func rereadLogs(ctx context.Context, w *witness.Server, keys []string, again <-c
 	}
 }
 
-// readLogs reads the values of --log-key.
-func readLogs(values []string) (logs []witness.Log, err error) {
-	for _, value := range values {
+// readLogs reads the values of --log-key, or of a flag like it.
+func readLogs(c *cli.Context, flag string) (logs []witness.Log, err error) {
+	for _, value := range c.StringSlice(flag) {
 		more, err := readLogKeys(value)
 		if err != nil {
-			return nil, fmt.Errorf("--log-key %.300s: %w", value, err)
+			return nil, fmt.Errorf("--%s %.300s: %w", flag, value, err)
 		}
 		logs = append(logs, more...)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -36,7 +35,8 @@ const (
 type witnessConfig struct {
 	Witness witness.Options
 	Listen  string
-	TLS     *tls.Config // nil: plain text
+	TLS     *tls.Config            // nil: plain text
+	Metrics []prometheus.Collector // beside the witness's own
 }
 
 // A witnessServer is a witness on a port that takes connections once Run is called.
@@ -48,16 +48,16 @@ type witnessServer struct {
 
 // openWitness takes the port, then opens the witness's folder.
 func openWitness(ctx context.Context, c witnessConfig) (*witnessServer, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	listener, err := listen(ctx, c.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen at %s: %w; say another address with --listen HOST:PORT", c.Listen, err)
+		return nil, err
 	}
 	w, err := witness.Open(c.Witness)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	s := &witnessServer{Witness: w, listener: listener}
-	routes, err := witnessRoutes(w)
+	routes, err := witnessRoutes(w, c.Metrics)
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -76,9 +76,9 @@ func openWitness(ctx context.Context, c witnessConfig) (*witnessServer, error) {
 }
 
 // witnessRoutes adds what its operator asks for to the witness's own addresses.
-func witnessRoutes(w *witness.Server) (http.Handler, error) {
+func witnessRoutes(w *witness.Server, more []prometheus.Collector) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{w, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
+	for _, c := range append(more, w, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})) {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
