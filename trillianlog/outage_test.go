@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/trillian"
+	"github.com/google/trillian/types"
 	"google.golang.org/grpc"
 
 	"github.com/tallyroot/tallyroot/trillianlog"
@@ -403,6 +404,22 @@ func (c *signerlessClient) sleep(t *testing.T, id int64) {
 	c.asleep = root
 }
 
+// future gives the root that stays a time that is an hour ahead.
+func (c *signerlessClient) future(t *testing.T) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var v1 types.LogRootV1
+	if err := v1.UnmarshalBinary(c.asleep.SignedLogRoot.LogRoot); err != nil {
+		t.Fatal(err)
+	}
+	v1.TimestampNanos = uint64(time.Now().Add(time.Hour).UnixNano())
+	text, err := v1.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.asleep = &trillian.GetLatestSignedLogRootResponse{SignedLogRoot: &trillian.SignedLogRoot{LogRoot: text}}
+}
+
 func (c *signerlessClient) wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -434,6 +451,8 @@ func TestLeavesThatAreNotIntegrated(t *testing.T) {
 	if st.Writable != nil || st.Readable != nil || st.Err != nil || st.Published != 2 {
 		t.Errorf("status %+v", st)
 	}
+	b.client.future(t)
+	eventually(t, "the log says why", func() bool { return strings.Contains(l.Status().Publishing.Error(), "set the clocks of both") })
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := tickets[0].Wait(done); !errors.Is(err, context.Canceled) {

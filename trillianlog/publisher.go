@@ -84,6 +84,7 @@ type publisher struct {
 	doubt     atomic.Bool           // the back end has refused leaves; see examine
 
 	// Owned by the goroutine of run, and by Open before.
+	rootAt   time.Time     // that the newest root bears
 	waiting  time.Time     // since when leaves are stored and the tree does not grow
 	examined bool          // since then, and it can grow
 	tree     *compactRange // over all leaves that were read and written as tiles
@@ -197,8 +198,12 @@ func (p *publisher) idle(ctx context.Context, drain <-chan struct{}, known uint6
 // many leaves were stored before it.
 func (p *publisher) note(known uint64) {
 	if waited := time.Since(p.waiting); !p.waiting.IsZero() && waited > p.slow {
-		p.failed(fmt.Errorf("%d leaves are stored and have not been in the tree for %v: is Trillian's log signer running, is its clock right?",
-			known-p.tree.End(), waited.Round(time.Second)))
+		why := "is Trillian's log signer running, is its clock right?"
+		if ahead := time.Until(p.rootAt).Round(time.Second); ahead > 0 {
+			why = fmt.Sprintf("the tree's root bears the time %s, %v ahead of this machine's clock, and Trillian's log signer adds nothing before; set the clocks of both",
+				p.rootAt.UTC().Format(time.RFC3339), ahead)
+		}
+		p.failed(fmt.Errorf("%d leaves are stored and have not been in the tree for %v: %s", known-p.tree.End(), waited.Round(time.Second), why))
 		return
 	}
 	if p.trouble.Load() == nil || p.stale {
@@ -234,6 +239,7 @@ func (p *publisher) step(ctx, patience context.Context) (more bool, err error) {
 		return false, err
 	}
 	p.reach(latest.size)
+	p.rootAt = latest.at
 	now, err := p.root()
 	if err != nil {
 		return false, err

@@ -160,6 +160,7 @@ func (r *rpc) addRun(ctx context.Context, items []*item, first uint64) error {
 type root struct {
 	size uint64
 	hash [32]byte
+	at   time.Time // that it bears
 }
 
 func (r *rpc) root(ctx context.Context) (root, error) {
@@ -174,7 +175,7 @@ func (r *rpc) root(ctx context.Context) (root, error) {
 	if err := v1.UnmarshalBinary(response.GetSignedLogRoot().GetLogRoot()); err != nil {
 		return root{}, fmt.Errorf("read the tree's root: %w", err)
 	}
-	answer := root{size: v1.TreeSize}
+	answer := root{size: v1.TreeSize, at: time.Unix(0, int64(v1.TimestampNanos))}
 	if copy(answer.hash[:], v1.RootHash) != len(answer.hash) || len(v1.RootHash) != len(answer.hash) {
 		return root{}, fmt.Errorf("read the tree's root: a hash of %d bytes", len(v1.RootHash))
 	}

@@ -110,6 +110,7 @@ func open(ctx context.Context, db *sql.DB, o Options) (*Backend, error) {
 	b.storage = &integrator{
 		storage:    newStorage(db, min(packet-statementRest, maxStatement)),
 		clock:      clock,
+		maxLag:     o.MaxClockLag,
 		retry:      b.tasks.integrate,
 		integrated: b.tasks.count,
 	}
@@ -163,7 +164,7 @@ func packetSize(ctx context.Context, db *sql.DB) (int, error) {
 func checkClock(now time.Time, head uint64, limit time.Duration) error {
 	newest := time.Unix(0, int64(head))
 	if lag := newest.Sub(now); lag > limit {
-		return fmt.Errorf("%w: it says %s, and the log's newest tree head was made at %s, %v later (at most %v is allowed): set the clock of this machine; if it is right, the one that wrote before was ahead, and the service can start when that time is past",
+		return fmt.Errorf("%w: it says %s, and the log's newest tree head was made at %s, %v later (at most %v is allowed): set the clock of this machine; if it is right, the one that wrote before was ahead, and the log goes on when that time is past",
 			ErrClock, now.UTC().Format(time.RFC3339), newest.UTC().Format(time.RFC3339), lag.Round(time.Second), limit)
 	}
 	return nil

@@ -12,9 +12,10 @@ import (
 	"github.com/google/trillian/quota"
 	trillianstorage "github.com/google/trillian/storage"
 	"github.com/google/trillian/types"
-	"github.com/google/trillian/util/clock"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/tallyroot/tallyroot/trillianlog/internal/logserver"
 )
 
 // integrateAtOnce is how many leaves one integration takes. A batch that closes
@@ -29,9 +30,10 @@ const integrateAtOnce = 4096
 // Its leaves come from Trillian's server, which computes their hashes.
 type integrator struct {
 	*storage
-	clock      clock.TimeSource
-	retry      func(error) // is told that an integration failed
-	integrated func()      // is told of each new tree head
+	clock      *logserver.Clock
+	maxLag     time.Duration // Options.MaxClockLag
+	retry      func(error)   // is told that an integration failed
+	integrated func()        // is told of each new tree head
 
 	mu  sync.Mutex
 	end uint64 // after the last index that is known to be stored
@@ -130,7 +132,7 @@ func (g *integrator) catchUp(ctx context.Context, tree *trillian.Tree) error {
 func (g *integrator) integrate(ctx context.Context, tree *trillian.Tree, in trillianstorage.LogStorage, added []*trillian.LogLeaf) (made *trillian.SignedLogRoot, err error) {
 	end := max(g.reach(0), after(added))
 	for {
-		one := &integration{LogStorage: in, added: added}
+		one := &integration{LogStorage: in, added: added, pass: g.pass}
 		// No guard window and no limit on the age of a root: roots are made by
 		// leaves alone.
 		n, err := tlog.IntegrateBatch(ctx, tree, integrateAtOnce, 0, 0, g.clock, one, quota.Noop())
@@ -147,6 +149,16 @@ func (g *integrator) integrate(ctx context.Context, tree *trillian.Tree, in tril
 	}
 }
 
+// pass makes the clock later than a root's time, unless that lies too far ahead:
+// another process with another clock may have made it.
+func (g *integrator) pass(root types.LogRootV1) error {
+	if err := checkClock(time.Now(), root.TimestampNanos, g.maxLag); err != nil {
+		return err
+	}
+	g.clock.Pass(root.TimestampNanos)
+	return nil
+}
+
 // after is the index after the last of the leaves, which adjoin each other.
 func after(leaves []*trillian.LogLeaf) uint64 {
 	if len(leaves) == 0 {
@@ -159,8 +171,9 @@ func after(leaves []*trillian.LogLeaf) uint64 {
 type integration struct {
 	trillianstorage.LogStorage
 	added []*trillian.LogLeaf
-	size  uint64                  // of the tree before
-	made  *trillian.SignedLogRoot // of the tree after; nil if it did not change
+	pass  func(types.LogRootV1) error // is told of the root before
+	size  uint64                      // of the tree before
+	made  *trillian.SignedLogRoot     // of the tree after; nil if it did not change
 }
 
 func (i *integration) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f trillianstorage.LogTXFunc) error {
@@ -170,6 +183,9 @@ func (i *integration) ReadWriteTransaction(ctx context.Context, tree *trillian.T
 			return err
 		}
 		i.size = root.TreeSize
+		if err := i.pass(root); err != nil {
+			return err
+		}
 		return f(ctx, integrationTX{tx, i})
 	})
 }

@@ -140,3 +140,22 @@ func TestAClockThatIsALittleBehind(t *testing.T) {
 		t.Errorf("the new root's time %d is not after %d", now.TimestampNanos, ahead)
 	}
 }
+
+// The same while it runs: another process wrote a root of a time that is not yet.
+func TestARootOfTheFuture(t *testing.T) {
+	server := mariadb.Shared(t)
+	db := mysqltest.Open(t, server, mysqltest.Database(t, server))
+	b := open(t, db, nil)
+	add(t, b, leaves(0, "a"))
+	set := func(ahead time.Duration) {
+		exec(t, db, "UPDATE TreeHead SET TreeHeadTimestamp=? WHERE TreeSize=1", time.Now().Add(ahead).UnixNano())
+	}
+	set(time.Hour)
+	if _, err := send(t.Context(), b, leaves(1, "b")); !errors.Is(err, mysql.ErrClock) || !strings.Contains(err.Error(), "set the clock of this machine") {
+		t.Errorf("an hour ahead: %v", err)
+	}
+	next(t, b, 1)
+	set(4 * time.Minute)
+	add(t, b, leaves(1, "b"))
+	sound(t, b, 2)
+}
