@@ -236,7 +236,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"verify"}, exitUsage},
 		{[]string{"verify", "--nosuch"}, exitUsage},
 		{[]string{"verify", "x", "--log-key"}, exitUsage},
-		{[]string{"verify", missing, "--log-key", missing}, exitFailed},
+		{[]string{"verify", missing, "--log-key", missing}, exitUsage},
 		{[]string{"event", "show", "x", "--server", "http://127.0.0.1:1"}, exitFailed},
 	} {
 		cmd := exec.Command("tallyroot", test.line...)

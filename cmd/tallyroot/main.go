@@ -4,11 +4,13 @@
 // that cosigns logs; `recover`, `schema`, `log`, `config` and `health` are for
 // whoever operates one; `participant`, `token`, `product`, `place`, `event`,
 // `history` and `qr` ask a running one over its REST interface; `verify`, `id` and
-// `event hash` need no service and no network. What `verify` says rests on the files
-// that it is given and on nothing that a server answers.
+// `event hash` need no service and no network. What `verify` says rests on the proofs
+// that it is given, whoever gave them, and on whom the reader trusts.
 //
 // A command ends with 0 when it did what it was asked, with 1 when something
-// failed, was refused or did not verify, and with 2 when it was called wrongly.
+// failed, was refused or did not verify, and with 2 when it was called wrongly. Of
+// those whose task is to check, 1 says that something is wrong with what was checked,
+// and 2 that it could not be checked.
 package main
 
 import (
@@ -56,11 +58,19 @@ func run(argv []string) int {
 		fmt.Fprintln(os.Stderr, "tallyroot:", printable(err.Error()))
 	}
 	var usage usageError
-	if errors.As(err, &usage) {
+	var unchecked uncheckedError
+	if errors.As(err, &usage) || errors.As(err, &unchecked) {
 		return exitUsage
 	}
 	return exitFailed
 }
+
+// An uncheckedError means that a command whose task is to check could not: nothing is
+// known to be wrong. Its exit code is exitUsage, so that exitFailed says one thing
+// alone.
+type uncheckedError struct{ error }
+
+func (e uncheckedError) Unwrap() error { return e.error }
 
 // A usageError means that the command line itself is wrong.
 type usageError struct{ error }

@@ -1,274 +1,238 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/tallyroot/tallyroot/provenance/gs1"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/verify"
-	"github.com/tallyroot/tallyroot/trillianlog/policy"
 	"github.com/urfave/cli/v2"
 )
-
-// maxSaved bounds a file that is verified.
-const maxSaved = 256 << 20
-
-// receiptMagic begins a receipt (https://c2sp.org/tlog-proof).
-const receiptMagic = "c2sp.org/tlog-proof@v1\n"
 
 func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
-		Usage:     "check receipts and saved histories, without any service",
-		ArgsUsage: "FILE…",
-		Description: "A file is a receipt (with --entry, the entry that it is for), a saved history, or what\n" +
-			"`tallyroot event show --json` printed. Nothing is asked of anybody: the answer rests on\n" +
-			"the files and on whom you trust.\n\n" +
-			"--policy says whom: a C2SP tlog-policy with the log's key and the witnesses that must have\n" +
-			"seen it. --log-key alone trusts the log's own key and no witness (quorum none). Get either\n" +
-			"from somewhere else than the service that is checked.\n\n" +
-			"The exit code is 1 when anything is off.\n\n" +
+		Usage:     "check receipts, histories, journeys and saved proofs yourself",
+		ArgsUsage: "FILE|URL…",
+		Description: "A FILE is a saved proof, a journey or a history, a receipt (with --entry, the entry that it\n" +
+			"is for), what `tallyroot event show --json` printed, or - for standard input. Nothing is\n" +
+			"asked of anybody: the answer rests on the file and on whom you trust. A URL is a product's\n" +
+			"link, or one under /v1/: what it answers is checked, and must be about what the URL names.\n\n" +
+			"--policy says whom to trust: a C2SP tlog-policy with the log's key and the witnesses that\n" +
+			"must have seen it; --index-policy says the same of the index log, and --index-verifier which\n" +
+			"of its witnesses rebuild the index. Only where one of those must have cosigned is a history\n" +
+			"called complete without more ado. --log-key alone trusts the log's own key and no witness\n" +
+			"(quorum none). Get all of it from somewhere else than the service that is checked.\n\n" +
+			"--state remembers the newest checkpoints of both logs, and holds all others against them:\n" +
+			"nobody can show you another log later. The proofs for that are read from the service of the\n" +
+			"URL, or from --server.\n\n" +
+			"The exit code is 0 when all is as it should be, 1 when anything is wrong or missing, and 2\n" +
+			"when it could not be checked.\n\n" +
 			"Examples:\n" +
 			"  tallyroot verify 12.tlog-proof --entry 12.entry --log-key log.vkey\n" +
-			"  tallyroot verify apples.history.json --policy policy.txt --operator-key operator.vkey \\\n" +
-			"    --id https://id.gs1.org/01/09506000134352/10/LOT-7",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "policy", Usage: "trust by the policy in `FILE`", TakesFile: true},
-			&cli.StringFlag{Name: "log-key", Usage: "trust the log's verifier key in `FILE`; alone, no witness is asked for", TakesFile: true},
-			&cli.StringFlag{Name: "operator-key", Usage: "of histories, trust the operator's verifier key in `FILE`; otherwise the log's first entry says it", TakesFile: true},
+			"  tallyroot verify https://shop.example/01/09506000134352/10/LOT-7 --save jam.proof.json \\\n" +
+			"    --policy log.policy --index-policy index.policy --index-verifier carol --state seen.json\n" +
+			"  tallyroot verify jam.proof.json --policy log.policy --index-policy index.policy \\\n" +
+			"    --index-verifier carol --id https://id.gs1.org/01/09506000134352/10/LOT-7",
+		Flags: append(trustFlags(),
 			&cli.StringFlag{Name: "entry", Usage: "the entry's bytes in `FILE`, for a receipt", TakesFile: true},
-			&cli.StringFlag{Name: "id", Usage: "the history must be that of this `ID`"},
+			&cli.StringFlag{Name: "id", Usage: "it must be about this `ID`"},
 			kindFlag(),
-			&cli.DurationFlag{Name: "max-age", Usage: "refuse what was witnessed longer ago than `DURATION`; 0 is any time", DefaultText: "24h for a history, any time for a receipt"},
+			&cli.DurationFlag{Name: "max-age", Usage: "refuse what was witnessed longer ago than `DURATION`; 0 is any time", DefaultText: "24h for a history or journey, any time for a receipt or saved proof"},
+			&cli.StringFlag{Name: "state", Usage: "remember in `FILE` the checkpoints that were seen, and compare with them", TakesFile: true},
+			&cli.StringFlag{Name: "server", Usage: "for --state, read both logs from the service at `URL`, or from a folder that holds log/ and index/", DefaultText: "the service of a URL"},
+			&cli.StringFlag{Name: "save", Usage: "save the journey that a URL answers as a proof in `FILE`", TakesFile: true},
 			jsonFlag(),
-		},
-		Action: verifyFiles,
+		),
+		Action: verifyAll,
 	}
 }
 
-// A finding is what was found out about one file, as --json prints it.
-type finding struct {
-	File string `json:"file"`
-	OK   bool   `json:"ok"`
-	// Error is why not.
-	Error  string `json:"error,omitempty"`
-	Type   string `json:"type,omitempty"` // "receipt" or "history"
-	Origin string `json:"origin,omitempty"`
-	Size   uint64 `json:"size,string,omitempty"` // of the checkpoint
-	// Quorum is "none" or "met".
-	Quorum    string     `json:"quorum,omitempty"`
-	Witnesses []string   `json:"witnesses,omitempty"`
-	Time      *time.Time `json:"time,omitempty"` // witnessed
-
-	ID              string         `json:"id,omitempty"` // of a history
-	Kind            string         `json:"kind,omitempty"`
-	Asked           *bool          `json:"asked,omitempty"` // --id said what was wanted, and this is it
-	Total           int            `json:"total,omitempty"`
-	Unauthenticated int            `json:"unauthenticated,omitempty"`
-	Entries         []entryFinding `json:"entries,omitempty"`
-
-	text string // for people
-}
-
-// An entryFinding is what was found out about one entry.
-type entryFinding struct {
-	Index        uint64   `json:"index,string"`
-	LeafHash     []byte   `json:"leafHash"`
-	Participants []string `json:"participants"`
-	EventID      string   `json:"eventId,omitempty"`
-	// Of a history: whether the signatures hold, and why not.
-	Authenticated *bool   `json:"authenticated,omitempty"`
-	Problem       string  `json:"problem,omitempty"`
-	DuplicateOf   *uint64 `json:"duplicateOf,string,omitempty"`
-	WithdrawnBy   *uint64 `json:"withdrawnBy,string,omitempty"`
-}
-
-func verifyFiles(c *cli.Context) error {
-	files, err := manyArguments(c, "FILE")
+func verifyAll(c *cli.Context) error {
+	names, err := manyArguments(c, "FILE|URL")
 	if err != nil {
 		return err
 	}
-	v, err := newVerification(c)
+	v, err := newVerification(c, len(names))
 	if err != nil {
 		return err
 	}
-	if c.IsSet("entry") && len(files) > 1 {
-		return usagef("--entry is for one receipt, and there are %d files", len(files))
+	var findings []finding
+	report := func(f finding) error {
+		findings = append(findings, f)
+		return f.print(c.Bool("json"))
 	}
-	failed := false
-	for _, file := range files {
-		found, err := v.file(file)
+	for _, name := range names {
+		f := finding{File: name}
+		err := v.one(c.Context, name, &f)
 		var usage usageError
 		if errors.As(err, &usage) {
 			return err
 		}
-		if err != nil {
-			found = finding{Error: err.Error()}
-		}
-		found.File, found.OK = file, err == nil
-		failed = failed || err != nil
-		switch {
-		case c.Bool("json"):
-			if err := printJSONLine(os.Stdout, found); err != nil {
-				return err
-			}
-		case err != nil:
-			fmt.Fprintf(os.Stderr, "%s: NOT VERIFIED: %v\n", inputName(file), err)
-		default:
-			fmt.Printf("%s: verified\n  %s\n", inputName(file), strings.ReplaceAll(found.text, "\n", "\n  "))
+		f.end(err)
+		if err := report(f); err != nil {
+			return err
 		}
 	}
-	if failed {
-		return silentError{}
+	for _, f := range v.cross() {
+		if err := report(f); err != nil {
+			return err
+		}
 	}
-	return nil
+	return outcomeOf(findings)
 }
 
-// A verification checks files under one trust.
+// outcomeOf gives the error that the command ends with: what is wrong weighs more
+// than what could not be checked.
+func outcomeOf(findings []finding) (err error) {
+	for _, f := range findings {
+		switch {
+		case f.OK:
+		case !f.Unchecked:
+			return silentError{}
+		default:
+			err = uncheckedError{silentError{}}
+		}
+	}
+	return err
+}
+
+// A verification checks what it is given under one trust.
 type verification struct {
 	trust verify.Trust
 	entry []byte // nil: --entry was not given
 	asked historyindex.Key
+	save  string
+	seen  *memory
+
+	receipts  []proved[*verify.ReceiptVerdict]
+	histories []proved[*verify.HistoryVerdict]
 }
 
-func newVerification(c *cli.Context) (*verification, error) {
-	v := &verification{trust: verify.Trust{Now: time.Now(), MaxAge: c.Duration("max-age")}}
+// proved is a good verdict, and where it came from.
+type proved[V any] struct {
+	file    string
+	verdict V
+}
+
+func newVerification(c *cli.Context, n int) (v *verification, err error) {
+	v = &verification{save: c.String("save")}
+	if v.trust, err = readTrust(c); err != nil {
+		return nil, err
+	}
+	v.trust.Now, v.trust.MaxAge = time.Now(), c.Duration("max-age")
+	if v.trust.MaxAge < 0 {
+		return nil, usagef("--max-age %s: an age is not negative", v.trust.MaxAge)
+	}
 	if c.IsSet("max-age") && v.trust.MaxAge == 0 {
 		v.trust.MaxAge = verify.AnyAge
 	}
-	var err error
-	if v.trust.Policy, err = readPolicy(c.String("policy"), c.String("log-key")); err != nil {
-		return nil, err
-	}
-	if file := c.String("operator-key"); file != "" {
-		if v.trust.OperatorKey, err = readOneLine(file); err != nil {
-			return nil, err
+	for _, name := range []string{"entry", "save"} {
+		if c.IsSet(name) && n > 1 {
+			return nil, usagef("--%s is for one file or URL, and there are %d", name, n)
 		}
 	}
 	if file := c.String("entry"); file != "" {
 		if v.entry, err = readSmallFile(file, maxSaved); err != nil {
-			return nil, err
+			return nil, uncheckedError{err}
 		}
 	}
-	v.asked, err = askedFor(c, c.String("id"))
+	if v.asked, err = askedFor(c, c.String("id")); err != nil {
+		return nil, err
+	}
+	v.seen, err = openMemory(c.String("state"), c.String("server"))
 	return v, err
 }
 
-// readPolicy makes the policy that --policy and --log-key say.
-func readPolicy(policyFile, keyFile string) (*policy.Policy, error) {
-	if policyFile == "" && keyFile == "" {
-		return nil, usagef("tallyroot verify needs to know whom you trust: --policy FILE, or --log-key FILE with the log's verifier key " +
-			"(the service's data directory has it as log.vkey)")
+// one checks one file, or what one URL answers.
+func (v *verification) one(ctx context.Context, name string, f *finding) error {
+	s, err := readSubject(ctx, name)
+	if err != nil {
+		return uncheckedError{err}
 	}
-	var key string
-	var err error
-	if keyFile != "" {
-		if key, err = readOneLine(keyFile); err != nil {
-			return nil, err
+	if v.asked.Identifier != "" {
+		s.asked = v.asked
+	}
+	if v.save != "" {
+		if err := s.save(v.save); err != nil {
+			return uncheckedError{fmt.Errorf("--save: %w", err)}
 		}
 	}
-	if policyFile == "" {
-		p, err := policy.None(key)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", keyFile, err)
-		}
-		return p, nil
+	signed, err := v.check(s, f)
+	if err != nil {
+		return err
 	}
-	text, err := readSmallFile(policyFile, policy.MaxSize)
+	return v.seen.compare(ctx, signed, s.server, f)
+}
+
+// check checks a subject, and gives the signed checkpoints that it is proved at.
+func (v *verification) check(s *subject, f *finding) (signed []string, err error) {
+	if v.entry != nil {
+		return v.receipt(s, v.entry, s.text, f)
+	}
+	form, err := s.form()
 	if err != nil {
 		return nil, err
 	}
-	p, err := policy.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", policyFile, err)
+	switch form.kind {
+	case formReceipt:
+		return nil, usagef("%s is a receipt: give the entry that it is for with --entry FILE (`tallyroot event show ID --entry FILE` writes it)", inputName(s.name))
+	case formEntry:
+		return v.receipt(s, form.entry, form.receipt, f)
+	case formHistory:
+		return v.history(s, form.pages, f)
 	}
-	if key != "" && !p.HasLog(key) {
-		return nil, fmt.Errorf("%s does not name the log's key in %s", policyFile, keyFile)
-	}
-	return p, nil
+	return v.journey(s, form.kind, f)
 }
 
-// readOneLine reads a file that holds one line.
-func readOneLine(file string) (string, error) {
-	text, err := readSmallFile(file, 1<<12)
-	if err != nil {
-		return "", err
-	}
-	line := strings.TrimSpace(string(text))
-	if line == "" || strings.Contains(line, "\n") {
-		return "", fmt.Errorf("%s holds no verifier key: one line is wanted, such as log.example.org+8b4f8a1c+AY…", file)
-	}
-	return line, nil
-}
-
-func (v *verification) file(name string) (finding, error) {
-	text, err := readSmallFile(name, maxSaved)
-	if err != nil {
-		return finding{}, err
-	}
-	if v.entry != nil {
-		return v.receipt(v.entry, text)
-	}
-	if bytes.HasPrefix(text, []byte(receiptMagic)) {
-		return finding{}, usagef("%s is a receipt: give the entry that it is for with --entry FILE (`tallyroot event show ID --entry FILE` writes it)", inputName(name))
-	}
-	var shape struct {
-		Entry         *[]byte          `json:"entry"`
-		Receipt       *string          `json:"receipt"`
-		LogCheckpoint *json.RawMessage `json:"logCheckpoint"`
-	}
-	parts, err := splitJSON(text)
-	if err != nil || len(parts) == 0 || json.Unmarshal(parts[0], &shape) != nil {
-		return finding{}, errors.New("it is neither a receipt nor a saved history: a receipt begins with " + strings.TrimSpace(receiptMagic) + ", a history is the JSON that `tallyroot history ID --json` prints")
-	}
-	switch {
-	case shape.LogCheckpoint != nil:
-		return v.history(parts)
-	case len(parts) == 1 && shape.Entry != nil && shape.Receipt != nil:
-		return v.receipt(*shape.Entry, []byte(*shape.Receipt))
-	}
-	return finding{}, errors.New("it is JSON, but neither a saved history (`tallyroot history ID --json`) nor an entry with its receipt (`tallyroot event show ID --json`)")
-}
-
-func (v *verification) receipt(entry, text []byte) (finding, error) {
+func (v *verification) receipt(s *subject, entry, text []byte, f *finding) ([]string, error) {
 	r, err := verify.Receipt(entry, text, v.trust)
 	if err != nil {
-		return finding{}, err
+		return nil, err
 	}
-	f := finding{Type: "receipt", text: r.String()}
+	id := idOf(r.Entry.JSON)
+	if s.event != "" && s.event != id {
+		return nil, fmt.Errorf("%w: it is the event %s, and the question was %s", verify.ErrAsked, id, s.event)
+	}
+	f.Type, f.text = formReceipt, r.String()
 	f.verdict(r.Verdict)
-	f.Entries = []entryFinding{{Index: r.Index, LeafHash: r.LeafHash[:], Participants: r.Entry.Participants, EventID: idOf(r.Entry.JSON)}}
-	return f, nil
+	f.Entries = []entryFinding{{Index: r.Index, LeafHash: r.LeafHash[:], Participants: r.Entry.Participants, EventID: id}}
+	v.receipts = append(v.receipts, proved[*verify.ReceiptVerdict]{s.name, r})
+	return []string{r.Signed}, nil
 }
 
-// history checks the pages of a history, each of which stands for itself, and
-// that they follow one another.
-func (v *verification) history(pages [][]byte) (finding, error) {
-	var f finding
+// history checks the pages of a history, each of which stands for itself, and that
+// they follow one another.
+func (v *verification) history(s *subject, pages [][]byte, f *finding) (signed []string, err error) {
 	var texts []string
+	n := 0
 	for i, page := range pages {
-		h, err := verify.History(page, v.asked, v.trust)
+		h, err := verify.History(page, s.asked, v.trust)
 		if err != nil {
-			return finding{}, inPage(err, i, len(pages))
+			return nil, inPage(err, i, len(pages))
 		}
-		if i > 0 && (h.Key.Identifier != f.ID || h.Key.Kind.String() != f.Kind || h.First != len(f.Entries)) {
-			return finding{}, inPage(errors.New("it does not follow the one before it"), i, len(pages))
+		if i > 0 && (h.Key.Identifier != f.ID || h.Key.Kind.String() != f.Kind || h.First != n) {
+			return nil, inPage(errors.New("it does not follow the one before it"), i, len(pages))
 		}
-		f.Type, f.ID, f.Kind, f.Asked, f.Total = "history", h.Key.Identifier, h.Key.Kind.String(), &h.Asked, h.Total
+		n += len(h.Entries)
+		f.Type, f.ID, f.Kind, f.Asked, f.Total = formHistory, h.Key.Identifier, h.Key.Kind.String(), &h.Asked, h.Total
 		f.Unauthenticated += h.Unauthenticated()
-		f.verdict(h.Verdict)
+		f.Claim = h.Claim()
+		f.anchor(&h.Anchor)
 		for i := range h.Entries {
 			f.Entries = append(f.Entries, findingOf(&h.Entries[i]))
 		}
 		texts = append(texts, h.String())
+		signed = append(signed, signedOf(&h.Anchor)...)
+		v.histories = append(v.histories, proved[*verify.HistoryVerdict]{s.name, h})
 	}
 	f.text = strings.Join(texts, "\n")
-	return f, nil
+	return signed, nil
 }
 
 func inPage(err error, i, of int) error {
@@ -278,24 +242,86 @@ func inPage(err error, i, of int) error {
 	return fmt.Errorf("page %d of %d: %w", i+1, of, err)
 }
 
-func (f *finding) verdict(v policy.Verdict) {
-	f.Origin, f.Size, f.Quorum, f.Witnesses = v.Checkpoint.Origin, v.Checkpoint.Size, "none", v.Witnesses
-	if v.Witnessed {
-		f.Quorum, f.Time = "met", &v.Time
+// journey checks a journey, or the proof that holds one, which may be old.
+func (v *verification) journey(s *subject, kind string, f *finding) ([]string, error) {
+	if s.asked.Identifier != "" && s.asked.Kind != historyindex.Object {
+		return nil, usagef("%s is a journey, which is not of one kind: leave --kind out", inputName(s.name))
 	}
+	check, trust := verify.Journey, v.trust
+	if kind == formProof {
+		check = verify.Proof
+		if trust.MaxAge == 0 {
+			trust.MaxAge = verify.AnyAge
+		}
+	}
+	j, err := check(s.text, s.asked.Identifier, trust)
+	if err != nil {
+		return nil, err
+	}
+	f.Type, f.ID, f.Asked, f.Total, f.Claim = kind, j.ID, &j.Asked, len(j.Journey.Steps), j.Claim()
+	f.Histories, f.NotFollowed = len(j.Journey.Keys), j.NotFollowed
+	f.anchor(&j.Anchor)
+	for _, step := range j.Journey.Steps {
+		e := findingOf(j.Entry(step))
+		e.Role = step.Role.String()
+		if !*e.Authenticated {
+			f.Unauthenticated++
+		}
+		f.Entries = append(f.Entries, e)
+	}
+	for _, key := range j.Missing {
+		f.Missing = append(f.Missing, keyFinding{key.Kind.String(), key.Identifier})
+	}
+	f.text = j.String()
+	for i := range j.Histories {
+		v.histories = append(v.histories, proved[*verify.HistoryVerdict]{s.name, &j.Histories[i]})
+	}
+	if len(j.Missing) > 0 {
+		return nil, errIncomplete
+	}
+	return signedOf(&j.Anchor), nil
 }
 
-func findingOf(j *verify.Judged) entryFinding {
-	authenticated := j.Signature == nil
-	e := entryFinding{
-		Index: j.Index, LeafHash: j.LeafHash[:], Participants: j.Entry.Participants, EventID: idOf(j.Entry.JSON),
-		Authenticated: &authenticated, DuplicateOf: j.DuplicateOf, WithdrawnBy: j.WithdrawnBy,
+// cross holds every receipt against every history: what stands in the log must stand
+// in the histories to which it belongs.
+func (v *verification) cross() (findings []finding) {
+	for _, r := range v.receipts {
+		for _, h := range v.histories {
+			if _, err := verify.Cross(r.verdict, h.verdict); err != nil {
+				f := finding{File: h.file, With: r.file}
+				f.end(err)
+				findings = append(findings, f)
+			}
+		}
 	}
-	switch {
-	case j.Signature != nil:
-		e.Problem = j.Signature.Error()
-	case j.Effect != nil && j.Effect.Err != nil:
-		e.Problem = j.Effect.Err.Error()
+	return findings
+}
+
+// signedOf gives the signed checkpoints of both logs.
+func signedOf(a *verify.Anchor) []string {
+	if !a.Indexed {
+		return []string{a.Signed}
 	}
-	return e
+	return []string{a.Signed, a.SignedIndex}
+}
+
+// canonicalOr gives the canonical form of an identifier, or what stands for it.
+func canonicalOr(id, otherwise string) string {
+	if canonical, err := gs1.Canonical(id); err == nil {
+		return canonical
+	}
+	return otherwise
+}
+
+// print writes the finding for people or programs.
+func (f *finding) print(asJSON bool) error {
+	if asJSON {
+		return printJSONLine(os.Stdout, f)
+	}
+	out := os.Stdout
+	if !f.OK {
+		out = os.Stderr
+	}
+	_, err := fmt.Fprint(out, printable(f.String()))
+	return err
 }
