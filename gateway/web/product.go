@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,10 +15,11 @@ import (
 type frame struct {
 	Title, Style, Icon, Base string
 	Origin                   string
+	Verifies                 bool // the page checks itself
 }
 
 func (h *handler) frame(title string) frame {
-	return frame{title, h.style, h.icon, h.base, h.service.Origin()}
+	return frame{Title: title, Style: h.style, Icon: h.icon, Base: h.base, Origin: h.service.Origin()}
 }
 
 // productPage is the page of one thing.
@@ -49,8 +51,9 @@ type productPage struct {
 	Size                     uint64
 	Managed, Own             int // steps signed by the service, and by participants
 	Withdrawn, Unproved, Odd int
-	LogKey, PublicURL, IDArg string
+	LogKey, Command          string
 	Witnessed                witnessed
+	Panel                    template.HTML // in which the reader's device says what it found
 }
 
 // A picture is never loaded from elsewhere by the page; it can be followed.
@@ -108,6 +111,7 @@ func (h *handler) product(w http.ResponseWriter, r *http.Request, canonical stri
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", h.verifying)
 	h.send(w, r, body)
 }
 
@@ -117,7 +121,6 @@ func (h *handler) productPage(n *names, journey *provenance.Journey, most int) (
 	p := &productPage{
 		ID: journey.ID, Name: kind, Mark: mark, Size: journey.Size, LogKey: h.service.LogKey(),
 		Address:   strings.TrimPrefix(strings.TrimPrefix(h.public(journey.ID), "https://"), "http://"),
-		PublicURL: h.publicURL, IDArg: shellQuote(journey.ID),
 		Witnessed: h.witnesses(journey.Checkpoint),
 	}
 	switch {
@@ -151,15 +154,11 @@ func (h *handler) productPage(n *names, journey *provenance.Journey, most int) (
 		}
 	}
 	p.frame = h.frame(p.Name)
-	return p, n.err
-}
-
-// shellQuote makes an argument of a command line that can be copied.
-func shellQuote(s string) string {
-	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-%") == "" {
-		return s
+	p.Verifies = true
+	if n.err != nil {
+		return nil, n.err
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return p, h.addPanel(p)
 }
 
 // maxNotFollowed bounds how many things are named at which a journey stops, and

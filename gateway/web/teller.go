@@ -217,7 +217,6 @@ func (t *teller) describePlace() {
 		p.Name, p.Brand, p.Description = said.Statement.Name, "Place", said.Statement.Address
 		p.DescribedBy, p.DescribedAt = t.participant(said.Participant), said.Index
 	}
-	p.IDArg += " --kind place"
 	if at.At != nil {
 		p.Coordinates = coordinates(*at.At)
 	}

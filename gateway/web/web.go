@@ -3,10 +3,10 @@
 // map; a page for every entry; the QR code that leads there.
 //
 // A page works without a script, asks nothing of any other server, and shows
-// what the log's participants said as text, never as markup. The inclusion of
-// each entry that it shows was checked, with the reader's own code, against the
-// checkpoint that the page names. It never says that a history is complete, and
-// it says who checked: this server, which a reader need not believe.
+// what the log's participants said as text, never as markup. It never says itself
+// that a history is complete, and what it says is this server's word. On a product's
+// page the reader's own device checks it, with package verifier, and says so; where
+// no script runs, the page says that nothing was checked, and how to.
 package web
 
 import (
@@ -20,9 +20,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/tallyroot/tallyroot/gateway/web/verifier"
 	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/provenance/gs1"
 )
@@ -34,6 +36,10 @@ type Options struct {
 	// PublicURL is where shoppers reach the pages, without a slash at its end:
 	// QR codes and linksets lead there.
 	PublicURL string
+	// IndexVerifiers are the verifier keys, among the witnesses of the index policy, of
+	// those who rebuild the index before they cosign it. The pages propose them to
+	// readers, as they do the policies.
+	IndexVerifiers []string
 	// Logger gets the failures; nil: slog.Default().
 	Logger *slog.Logger
 }
@@ -46,6 +52,9 @@ type handler struct {
 	templates *template.Template
 	assets    map[string]asset // by path
 	style     string           // the path of the style sheet
+	script    string           // the path of the verifier
+	trust     verifier.Trust   // what is proposed to readers
+	verifying string           // the policy of a page that checks itself
 	icon      string           // the path of the site's icon
 	room      room
 }
@@ -77,7 +86,10 @@ func New(o Options) (http.Handler, error) {
 		service: o.Service, publicURL: strings.TrimSuffix(o.PublicURL, "/"),
 		base: strings.TrimSuffix(u.EscapedPath(), "/"), logger: o.Logger, assets: map[string]asset{}, room: room{limit: maxHeld},
 	}
-	h.style = h.asset("css", "text/css; charset=utf-8", styleSheet)
+	h.style = h.asset("css", "text/css; charset=utf-8", slices.Concat(styleSheet, verifier.Style))
+	h.script = h.asset("js", "text/javascript; charset=utf-8", verifier.Script)
+	h.verifying = policy + "; " + verifier.ContentSecurityPolicy
+	h.trust = verifier.Trust{LogPolicy: o.Service.Policy().String(), IndexPolicy: o.Service.IndexPolicy().String(), IndexVerifiers: o.IndexVerifiers}
 	h.icon = h.asset("svg", "image/svg+xml", siteIcon)
 	h.templates, err = parseTemplates(h)
 	return h, err
@@ -91,8 +103,8 @@ func (h *handler) asset(extension, contentType string, data []byte) string {
 	return h.base + path
 }
 
-// policy is the Content-Security-Policy of the pages: no script runs, nothing
-// comes from elsewhere.
+// policy is the Content-Security-Policy of the pages: no script runs but the
+// verifier on the pages that have it, and nothing comes from elsewhere.
 const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

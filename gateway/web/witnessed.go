@@ -16,16 +16,19 @@ type witnessed struct {
 	At    string // the time for which the quorum vouches
 	Old   bool   // that is longer ago than a reader should take
 	Text  string // the policy, for a file
+
+	IndexAsked bool   // the index policy asks for witnesses
+	IndexText  string // the index policy, likewise
 }
 
 // witnesses tells who witnessed a signed checkpoint of the log.
 func (h *handler) witnesses(signed []byte) witnessed {
 	policy := h.service.Policy()
-	w := witnessed{Asked: policy.NeedsWitnesses()}
+	index := h.service.IndexPolicy()
+	w := witnessed{Asked: policy.NeedsWitnesses(), Text: policy.String(), IndexAsked: index.NeedsWitnesses(), IndexText: index.String()}
 	if !w.Asked {
 		return w
 	}
-	w.Text = policy.String()
 	v, err := h.service.Verdict(signed)
 	w.By = strings.Join(v.Witnesses, ", ")
 	if err != nil || !v.Witnessed {

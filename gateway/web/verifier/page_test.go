@@ -562,17 +562,17 @@ func fragment(t *testing.T, trust verifier.Trust) string {
 
 // TestPanel holds what a page says where no script runs.
 func TestPanel(t *testing.T) {
-	panel, err := verifier.Panel{ID: `urn:x:it's "<b>"`, Journey: "/v1/journey?id=x", Script: "/s.js", Trust: verifier.Trust{LogPolicy: "log a\n"}}.HTML()
+	panel, err := verifier.Panel{ID: `urn:x:it's "<b>"`, Journey: "/v1/journey?id=x", Script: "/s.js", Command: "tallyroot verify '<b>'", Says: "<p>All is <em>well</em>.</p>", Trust: verifier.Trust{LogPolicy: "log a\n"}}.HTML()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(panel), "<b>") {
-		t.Errorf("an identifier is markup:\n%s", panel)
+		t.Errorf("text is markup:\n%s", panel)
 	}
 	text := html.UnescapeString(string(panel))
 	for _, want := range []string{
-		"Not checked on your device", "tallyroot verify it.journey.json", `integrity="` + verifier.Integrity() + `"`,
-		`--id 'urn:x:it'\''s "<b>"'`, `data-trust="{"logPolicy":"log a\n"}"`,
+		"Not checked on your device", "tallyroot verify '<b>'", "<p>All is <em>well</em>.</p>", "the server’s word", `integrity="` + verifier.Integrity() + `"`,
+		`data-id="urn:x:it's "<b>""`, `data-trust="{"logPolicy":"log a\n"}"`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the panel does not hold %s:\n%s", want, text)

@@ -32,6 +32,7 @@ type Panel struct {
 	Script      string        // where Script is
 	Trust       Trust         // what the server proposes, and the panel says that it did
 	Says        template.HTML // what the server says itself, as long as nothing is checked
+	Command     string        // with which a reader checks it without this page
 
 	// What the server says of its page: the log's size when it was made, and how many
 	// of the journey's older steps it left out.
@@ -58,7 +59,7 @@ func (p Panel) HTML() (template.HTML, error) {
 	var b strings.Builder
 	err = panelTemplate.Execute(&b, struct {
 		Panel
-		Proposed, Integrity, Argument string
-	}{p, string(proposed), Integrity(), "'" + strings.ReplaceAll(p.ID, "'", `'\''`) + "'"})
+		Proposed, Integrity string
+	}{p, string(proposed), Integrity()})
 	return template.HTML(b.String()), err
 }

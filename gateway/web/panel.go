@@ -1,0 +1,54 @@
+package web
+
+import (
+	"html/template"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tallyroot/tallyroot/gateway/web/verifier"
+)
+
+// addPanel puts the panel into a product's page.
+func (h *handler) addPanel(p *productPage) (err error) {
+	says := plain{limit: maxPage}
+	if err := h.templates.ExecuteTemplate(&says, "says", p); err != nil {
+		return err
+	}
+	p.Command = h.command(p)
+	p.Panel, err = verifier.Panel{
+		ID:          p.ID,
+		Journey:     h.base + "/v1/journey?id=" + url.QueryEscape(p.ID),
+		Consistency: h.base + "/v1/proof/consistency",
+		Script:      h.script,
+		Trust:       h.trust,
+		Says:        template.HTML(says.String()), //nolint:gosec // made by a template
+		Command:     p.Command,
+		Size:        p.Size,
+		Cut:         p.Cut,
+	}.HTML()
+	return err
+}
+
+// command is how a page is checked with the program.
+func (h *handler) command(p *productPage) string {
+	words := []string{"tallyroot verify", shellQuote(h.public(p.ID))}
+	if !p.Witnessed.Asked && !p.Witnessed.IndexAsked {
+		return strings.Join(append(words, "--log-key log.vkey"), " ")
+	}
+	words = append(words, "--policy policy.txt", "--index-policy index-policy.txt")
+	for _, w := range h.service.IndexPolicy().Witnesses() {
+		if slices.Contains(h.trust.IndexVerifiers, w.Key) {
+			words = append(words, "--index-verifier "+shellQuote(w.Name))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// shellQuote makes an argument of a command line that can be copied.
+func shellQuote(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-%") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
