@@ -38,15 +38,14 @@ const deadline = 30 * time.Second
 
 // world is a log, without a back end, and what the index log in front of it needs.
 type world struct {
-	t         *testing.T
-	dir       string
-	log       *tiles.Store
-	signer    note.Signer // the log's
-	index     note.Signer
-	indexKey  string
-	policy    *policy.Policy // of the index log
-	witnesses *quorum.Client // nil: none
-	hidden    atomic.Bool    // the log's checkpoint does not meet its policy
+	t        *testing.T
+	dir      string
+	log      *tiles.Store
+	signer   note.Signer // the log's
+	index    note.Signer
+	indexKey string
+	policy   *policy.Policy // of the index log
+	hidden   atomic.Bool    // the log's checkpoint does not meet its policy
 
 	mu     sync.Mutex
 	signed map[uint64]string // every text that the index log's key signed, by size
@@ -129,8 +128,15 @@ func (w *world) options() Options {
 		Every:  time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 	}
-	if w.witnesses != nil {
-		o.Witness = w.witnesses.Cosign
+	if w.policy.NeedsWitnesses() {
+		witnesses, err := quorum.New(quorum.Options{
+			Origin: indexOrigin, Policy: w.policy, Patience: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(witnesses.Close)
+		o.Witness = witnesses.Cosign
 	}
 	return o
 }
@@ -273,8 +279,7 @@ func (w *world) leafTexts(l *Log, n uint64) (texts []string) {
 	return texts
 }
 
-// witnessed has a witness of ours cosign the index log. The server is given too: its
-// handler answers as long as away is false.
+// witnessed has a witness of ours cosign the index log, as long as it is not away.
 func (w *world) witnessed() (away *atomic.Bool) {
 	w.t.Helper()
 	s, err := witness.Open(witness.Options{
@@ -297,13 +302,6 @@ func (w *world) witnessed() (away *atomic.Bool) {
 	if w.policy, err = policy.Parse([]byte(text)); err != nil {
 		w.t.Fatal(err)
 	}
-	w.witnesses, err = quorum.New(quorum.Options{
-		Origin: indexOrigin, Policy: w.policy, Patience: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(w.witnesses.Close)
 	return away
 }
 
