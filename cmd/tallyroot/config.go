@@ -19,11 +19,15 @@ const (
 	givenKey = "given"
 )
 
-// rememberGiven notes which flags stand in the arguments.
-func rememberGiven(app *cli.App, args []string) {
+// rememberGiven notes which flags stand in the arguments, or stood there before
+// hidePasswords moved them.
+func rememberGiven(app *cli.App, args, moved []string) {
 	given := map[string]bool{}
 	for _, w := range flagWords(app, args) {
 		given[w.flag] = true
+	}
+	for _, name := range moved {
+		given[name] = true
 	}
 	app.Metadata = map[string]any{givenKey: given}
 }
@@ -57,8 +61,8 @@ func configShowCommand() *cli.Command {
 type setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	// Source is "flag", "variable", "file" or "default"; Where names the variable
-	// or the file.
+	// Source is "flag", "variable", "file" or "default"; Where names the variable,
+	// the file, or the flag if it is another one.
 	Source string `json:"source"`
 	Where  string `json:"where,omitempty"`
 }
@@ -73,7 +77,7 @@ func showConfig(c *cli.Context) error {
 		s := readSetting(c, f.(cli.DocGenerationFlag), given)
 		settings = append(settings, s)
 		if s.Name == "mysql-password-file" {
-			settings = append(settings, passwordSetting(c))
+			settings = append(settings, passwordSetting(c, given))
 		}
 	}
 	unknown := unknownVariables(c.App)
@@ -121,7 +125,7 @@ func readSetting(c *cli.Context, f cli.DocGenerationFlag, given map[string]bool)
 }
 
 // passwordSetting says where the database's password comes from.
-func passwordSetting(c *cli.Context) setting {
+func passwordSetting(c *cli.Context, given map[string]bool) setting {
 	s := setting{Name: "mysql-password", Source: "default"}
 	password, where, err := readPassword(c)
 	switch {
@@ -131,6 +135,8 @@ func passwordSetting(c *cli.Context) setting {
 		s.Source, s.Where = "variable", where
 	case where != "":
 		s.Source, s.Where = "file", where
+	case holdsPassword(c.String("mysql")) && given["mysql"]:
+		password, s.Source, s.Where = masked, "flag", "--mysql"
 	case holdsPassword(c.String("mysql")):
 		password, s.Source, s.Where = masked, "variable", variableOf("mysql")
 	}

@@ -15,6 +15,17 @@ import (
 // stand before it.
 var dsnFlags = map[string]string{"mysql": "", "from": mysqlPlace + ":", "to": mysqlPlace + ":"}
 
+// movedVariable names, for the program that hidePasswords starts again, the flags
+// that it has moved: they were said on the command line all the same.
+const movedVariable = "TALLYROOT_MOVED_FLAGS"
+
+// takeMoved gives those flags, and removes the variable.
+func takeMoved() []string {
+	names := strings.Fields(os.Getenv(movedVariable))
+	os.Unsetenv(movedVariable)
+	return names
+}
+
 // hidePasswords looks for a password in the arguments, which every process of the
 // machine can read for as long as this one runs. Where there is one, it starts
 // the program again in the same process, with the flag's variable in the flag's
@@ -33,9 +44,12 @@ func hidePasswords(app *cli.App, args []string) error {
 		_, replaced := variables[name]
 		return replaced
 	})
+	var moved []string
 	for _, name := range sorted(variables) {
 		environment = append(environment, name+"="+variables[name])
+		moved = append(moved, flagOf(name))
 	}
+	environment = append(environment, movedVariable+"="+strings.Join(moved, " "))
 	fmt.Fprintf(os.Stderr, "tallyroot: the command line held a password, for a moment readable by every process of this machine; "+
 		"it was moved to %s. Set that, or %s, or say --mysql-password-file FILE\n",
 		strings.Join(sorted(variables), " and "), passwordVariable)

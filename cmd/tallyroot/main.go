@@ -41,13 +41,14 @@ func run(argv []string) int {
 	context.AfterFunc(ctx, stop)
 
 	ignoreEmptyVariables()
+	moved := takeMoved()
 	app := newApp()
 	args, err := arrange(app, argv)
 	if err == nil {
 		err = hidePasswords(app, args)
 	}
 	if err == nil {
-		rememberGiven(app, args)
+		rememberGiven(app, args, moved)
 		err = app.RunContext(ctx, args)
 	}
 	if err == nil {

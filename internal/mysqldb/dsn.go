@@ -101,7 +101,8 @@ func refuseOptions(d *mysql.Config) error {
 	return nil
 }
 
-// Redact gives the DSN with *** for its password, to be shown.
+// Redact gives the DSN to be shown: with *** for its password, and for all options
+// that are not the driver's own, since nobody knows what stands in them.
 func Redact(dsn string) string {
 	d, err := driverParse(dsn)
 	if err != nil {
@@ -110,5 +111,15 @@ func Redact(dsn string) string {
 	if d.Passwd != "" {
 		d.Passwd = "***"
 	}
-	return d.FormatDSN()
+	others := len(d.Params) > 0
+	d.Params = nil
+	shown := d.FormatDSN()
+	switch {
+	case !others:
+	case strings.Contains(shown[strings.LastIndexByte(shown, '/'):], "?"):
+		shown += "&***"
+	default:
+		shown += "?***"
+	}
+	return shown
 }

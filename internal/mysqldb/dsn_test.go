@@ -91,8 +91,10 @@ func TestRedact(t *testing.T) {
 		"user:hidden@tcp(host:3306)/database?tls=true": "user:***@tcp(host:3306)/database?tls=true",
 		"user:hid@d/e?n=1@tcp(host)/database":          "user:***@tcp(host:3306)/database",
 		"user@unix(/socket)/database":                  "user@unix(/socket)/database",
-		"user:hidden":                                  "(a DSN that does not parse)",
-		"user:hidden@tcp(host)/database?strict=true":   "(a DSN that does not parse)",
+		"user@tcp(host)/database?secret=hidden":        "user@tcp(host:3306)/database?***",
+		"user@tcp(host)/database?tls=true&hid=den&e=n": "user@tcp(host:3306)/database?tls=true&***",
+		"user:hidden": "(a DSN that does not parse)",
+		"user:hidden@tcp(host)/database?strict=true": "(a DSN that does not parse)",
 	} {
 		if got := Redact(dsn); got != want {
 			t.Errorf("%s: %s; want %s", dsn, got, want)
@@ -105,6 +107,7 @@ func TestRedact(t *testing.T) {
 func FuzzDSN(f *testing.F) {
 	f.Add("user:pass@tcp(host:3306)/database?tls=true")
 	f.Add("user@unix(/socket)/data%2Fbase?strict=true&timeout=1s")
+	f.Add("user@tcp(host)/database?tls=true&hid=den")
 	f.Add("/")
 	f.Fuzz(func(t *testing.T, dsn string) {
 		d, err := parse(dsn)
