@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/indexverifier/indexverifiertest"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/fetch"
 	"github.com/tallyroot/tallyroot/trillianlog/witness"
@@ -23,15 +24,15 @@ func TestVerify(t *testing.T) {
 	if err := v.Verify(t.Context(), checkpoint.Checkpoint{Origin: origin + "/index"}, nil); err != nil {
 		t.Errorf("an empty index log: %v", err)
 	}
-	first, signedFirst := w.grown(3)
+	first, signedFirst := w.GrowIndexed(3)
 	w.so(v, first, signedFirst)
 	w.so(v, first, signedFirst)
 	for _, n := range []int{1, 300, 7} {
-		c, signed := w.grown(n)
+		c, signed := w.GrowIndexed(n)
 		w.so(v, c, signed)
 	}
-	w.logged(5) // the log is ahead of the index
-	c, signed := w.index.add()
+	w.Grow(5) // the log is ahead of the index
+	c, signed := w.Index.Add()
 	w.so(v, c, signed)
 	w.so(v, first, signedFirst)
 	w.so(v, c, signed)
@@ -39,7 +40,7 @@ func TestVerify(t *testing.T) {
 
 	v = w.open(o)
 	w.so(v, c, signed)
-	c, signed = w.grown(20)
+	c, signed = w.GrowIndexed(20)
 	w.so(v, c, signed)
 
 	w.so(w.open(w.options()), c, signed)
@@ -49,13 +50,13 @@ func TestVerify(t *testing.T) {
 func TestPoll(t *testing.T) {
 	w := newWorld(t)
 	for range 5 {
-		w.grown(30)
+		w.GrowIndexed(30)
 	}
 	o := w.options()
 	o.Poll = 1
 	v := w.open(o)
 	w.until("5 leaves", func() bool { return v.Status().Leaves == 5 })
-	w.grown(10)
+	w.GrowIndexed(10)
 	w.until("6 leaves", func() bool { return v.Status().Leaves == 6 })
 	if s := v.Status(); s.Entries != 160 || s.Refuted {
 		t.Errorf("%+v", s)
@@ -65,8 +66,8 @@ func TestPoll(t *testing.T) {
 // Whoever asks is not kept waiting; the work goes on, and counts when he asks again.
 func TestNotYet(t *testing.T) {
 	w := newWorld(t)
-	w.grown(300)
-	c, signed := w.grown(100)
+	w.GrowIndexed(300)
+	c, signed := w.GrowIndexed(100)
 	o := w.options()
 	gate := make(chan struct{})
 	o.Log = &gated{Source: o.Log, gate: gate}
@@ -94,34 +95,33 @@ func TestCannotTell(t *testing.T) {
 	}{
 		"no log": {func(w *world, o *Options) { o.Log = fetch.Folder(w.TempDir()) }, "checkpoint"},
 		"log of another": {func(w *world, o *Options) {
-			other := newPublished(w, origin)
-			other.add(w.entries...)
-			o.Log = fetch.Folder(other.dir)
+			other := indexverifiertest.NewLog(w.T, origin)
+			other.Add(w.Entries...)
+			o.Log = fetch.Folder(other.Dir)
 		}, "not signed by the log's key"},
 		"log not so far": {func(w *world, o *Options) {
-			short := *w.log
-			short.begin(w.TempDir())
-			short.add(w.entries[:200]...)
-			o.Log = fetch.Folder(short.dir)
+			short := w.Log.Again()
+			short.Add(w.Entries[:200]...)
+			o.Log = fetch.Folder(short.Dir)
 		}, "beyond the checkpoint"},
 		"changed entry": {func(w *world, _ *Options) {
-			path := filepath.Join(w.log.dir, "tile/entries/000")
-			text := strings.Replace(read(w, path), "jar-17", "jar-18", 1)
+			path := filepath.Join(w.Log.Dir, "tile/entries/000")
+			text := strings.Replace(read(w.T, path), "jar-17", "jar-18", 1)
 			if err := errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 				w.Fatal(err)
 			}
 		}, "holds other bytes for the entry 17"},
 		"no index leaves": {func(w *world, o *Options) { o.Index = fetch.Folder(w.TempDir()) }, "is not there"},
 		"index leaves of another": {func(w *world, o *Options) {
-			other := newPublished(w, origin+"/index")
-			other.add(w.leafOf(100, nil).Append(nil), w.leafOf(400, nil).Append(nil))
-			o.Index = fetch.Folder(other.dir)
+			other := indexverifiertest.NewLog(w.T, origin+"/index")
+			other.Add(w.Leaf(100).Append(nil), w.Leaf(400).Append(nil))
+			o.Index = fetch.Folder(other.Dir)
 		}, "is not what the checkpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.grown(300)
-			c, signed := w.grown(100)
+			w.GrowIndexed(300)
+			c, signed := w.GrowIndexed(100)
 			o := w.options()
 			good := o
 			test.spoil(w, &o)
@@ -145,41 +145,40 @@ func TestCannotTell(t *testing.T) {
 
 // What is not so is refuted, again and after a restart, and the proof is kept.
 func TestRefuted(t *testing.T) {
-	without := func(left int) func(int) bool { return func(i int) bool { return i != left } }
 	for name, test := range map[string]struct {
 		lie  func(w *world) []byte
 		want string
 	}{
-		"an entry left out":     {func(w *world) []byte { return w.leafOf(400, without(350)).Append(nil) }, "give the map root"},
-		"an old entry left out": {func(w *world) []byte { return w.leafOf(400, without(0)).Append(nil) }, "give the map root"},
+		"an entry left out":     {func(w *world) []byte { return w.Leaf(400, 350).Append(nil) }, "give the map root"},
+		"an old entry left out": {func(w *world) []byte { return w.Leaf(400, 0).Append(nil) }, "give the map root"},
 		"an older map": {func(w *world) []byte {
-			l := w.leafOf(400, nil)
-			l.MapRoot = w.leafOf(399, nil).MapRoot
+			l := w.Leaf(400)
+			l.MapRoot = w.Leaf(399).MapRoot
 			return l.Append(nil)
 		}, "give the map root"},
 		"an empty map": {func(w *world) []byte {
-			l := w.leafOf(400, nil)
+			l := w.Leaf(400)
 			l.MapRoot = historyindex.EmptyMapRoot()
 			return l.Append(nil)
 		}, "give the map root"},
-		"a log that was never signed": {func(w *world) []byte { l := w.leafOf(400, nil); l.Checkpoint.Root[0] ^= 1; return l.Append(nil) }, "is about a log whose first 400 entries"},
+		"a log that was never signed": {func(w *world) []byte { l := w.Leaf(400); l.Checkpoint.Root[0] ^= 1; return l.Append(nil) }, "is about a log whose first 400 entries"},
 		"the log of another": {func(w *world) []byte {
-			l := w.leafOf(400, nil)
+			l := w.Leaf(400)
 			l.Checkpoint.Origin = "other.example/log"
 			return l.Append(nil)
 		}, "does not follow"},
-		"the same size again":          {func(w *world) []byte { return w.leafOf(300, nil).Append(nil) }, "does not follow"},
+		"the same size again":          {func(w *world) []byte { return w.Leaf(300).Append(nil) }, "does not follow"},
 		"no leaf":                      {func(w *world) []byte { return []byte("no leaf") }, "malformed leaf"},
-		"a leaf with something behind": {func(w *world) []byte { return w.leafOf(400, nil).Append(nil)[:100] }, "malformed leaf"},
+		"a leaf with something behind": {func(w *world) []byte { return w.Leaf(400).Append(nil)[:100] }, "malformed leaf"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			good, signedGood := w.grown(300)
+			good, signedGood := w.GrowIndexed(300)
 			o := w.options()
 			v := w.open(o)
 			w.so(v, good, signedGood)
-			w.logged(100)
-			c, signed := w.index.add(test.lie(w))
+			w.Grow(100)
+			c, signed := w.Index.Add(test.lie(w))
 			refute := func(c checkpoint.Checkpoint, signed []byte) {
 				t.Helper()
 				if err := v.Verify(t.Context(), c, signed); !errors.Is(err, witness.ErrRefuted) || !strings.Contains(err.Error(), test.want) {
@@ -195,11 +194,11 @@ func TestRefuted(t *testing.T) {
 			}
 			refute(c, signed)
 			refuted := filepath.Join(o.Dir, refutedDir)
-			if read(t, filepath.Join(refuted, "index-checkpoint")) != string(signed) || read(t, filepath.Join(refuted, "log-checkpoint")) != string(w.log.store.Published()) {
+			if read(t, filepath.Join(refuted, "index-checkpoint")) != string(signed) || read(t, filepath.Join(refuted, "log-checkpoint")) != string(w.Log.Files.Published()) {
 				t.Error("the proof is not that of the lie")
 			}
 			// What follows such a leaf is refuted too.
-			more, signedMore := w.grown(10)
+			more, signedMore := w.GrowIndexed(10)
 			refute(more, signedMore)
 			// What was so is so still.
 			if err := v.Verify(t.Context(), good, signedGood); err != nil {
@@ -212,10 +211,10 @@ func TestRefuted(t *testing.T) {
 // The first leaf is held against the log's name too.
 func TestFirstLeafOfAnother(t *testing.T) {
 	w := newWorld(t)
-	w.logged(10)
-	leaf := w.leafOf(10, nil)
+	w.Grow(10)
+	leaf := w.Leaf(10)
 	leaf.Checkpoint.Origin = "other.example/log"
-	c, signed := w.index.add(leaf.Append(nil))
+	c, signed := w.Index.Add(leaf.Append(nil))
 	if err := w.open(w.options()).Verify(t.Context(), c, signed); !errors.Is(err, witness.ErrRefuted) {
 		t.Errorf("%v", err)
 	}
@@ -224,18 +223,17 @@ func TestFirstLeafOfAnother(t *testing.T) {
 // Two index logs under one key, and two logs under one key.
 func TestForks(t *testing.T) {
 	w := newWorld(t)
-	first, signedFirst := w.grown(300)
+	first, signedFirst := w.GrowIndexed(300)
 	o := w.options()
 	v := w.open(o)
 	w.so(v, first, signedFirst)
-	w.logged(100)
-	honest := w.leafOf(400, nil).Append(nil)
-	c, signed := w.index.add(honest)
+	w.Grow(100)
+	honest := w.Leaf(400).Append(nil)
+	c, signed := w.Index.Add(honest)
 	w.so(v, c, signed)
 
-	fork := *w.index
-	fork.begin(t.TempDir())
-	forked, signedFork := fork.add(w.leafOf(300, nil).Append(nil), w.leafOf(399, nil).Append(nil))
+	fork := w.Index.Again()
+	forked, signedFork := fork.Add(w.Leaf(300).Append(nil), w.Leaf(399).Append(nil))
 	if err := v.Verify(t.Context(), forked, signedFork); !errors.Is(err, witness.ErrRefuted) || !strings.Contains(err.Error(), "forked") {
 		t.Errorf("%v", err)
 	}
@@ -246,11 +244,11 @@ func TestForks(t *testing.T) {
 	if err := v.Verify(t.Context(), c, signed); err != nil {
 		t.Error(err)
 	}
-	w.log.begin(t.TempDir())
-	w.entries[200] = event(200, "urn:example:other")
-	w.log.add(w.entries...)
+	w.Log = w.Log.Again()
+	w.Entries[200] = w.Event(200, "urn:example:other")
+	w.Log.Add(w.Entries...)
 	w.close(v)
-	o.Log = fetch.Folder(w.log.dir)
+	o.Log = fetch.Folder(w.Log.Dir)
 	v = w.open(o)
 	if err := v.Verify(t.Context(), c, signed); !errors.Is(err, witness.ErrRefuted) || !strings.Contains(err.Error(), "leaf 1 of the index log is about the first 400 entries") {
 		t.Errorf("%v", err)
@@ -260,19 +258,18 @@ func TestForks(t *testing.T) {
 // A mixture of two forks of the log is neither.
 func TestMixedLogs(t *testing.T) {
 	w := newWorld(t)
-	first, signedFirst := w.grown(300)
+	first, signedFirst := w.GrowIndexed(300)
 	o := w.options()
 	v := w.open(o)
 	w.so(v, first, signedFirst)
 	w.close(v)
-	w.logged(100)
-	mixed := w.leafOf(400, nil) // of the old entries, and of those that the fork has too
-	fork := *w.log
-	fork.begin(t.TempDir())
-	entries := append([][]byte{event(0, "urn:example:other")}, w.entries[1:]...)
-	fork.add(entries...)
-	c, signed := w.index.add(mixed.Append(nil))
-	o.Log = fetch.Folder(fork.dir)
+	w.Grow(100)
+	mixed := w.Leaf(400) // of the old entries, and of those that the fork has too
+	fork := w.Log.Again()
+	entries := append([][]byte{w.Event(0, "urn:example:other")}, w.Entries[1:]...)
+	fork.Add(entries...)
+	c, signed := w.Index.Add(mixed.Append(nil))
+	o.Log = fetch.Folder(fork.Dir)
 	v = w.open(o)
 	if err := v.Verify(t.Context(), c, signed); !errors.Is(err, witness.ErrRefuted) {
 		t.Errorf("%v", err)
@@ -294,15 +291,15 @@ func TestRebuildAgain(t *testing.T) {
 			w := newWorld(t)
 			o := w.options()
 			v := w.open(o)
-			c, signed := w.grown(100)
+			c, signed := w.GrowIndexed(100)
 			w.so(v, c, signed)
-			c, signed = w.grown(200)
+			c, signed = w.GrowIndexed(200)
 			w.so(v, c, signed)
 			w.close(v)
 			damage(t, o.Dir)
 			v = w.open(o)
 			w.so(v, c, signed)
-			c, signed = w.grown(10)
+			c, signed = w.GrowIndexed(10)
 			w.so(v, c, signed)
 		})
 	}
@@ -336,26 +333,24 @@ func write(t *testing.T, path, text string) {
 // taken back.
 func TestBegunLeaf(t *testing.T) {
 	w := newWorld(t)
-	first, signedFirst := w.grown(1)
+	first, signedFirst := w.GrowIndexed(1)
 	var wide [][]byte // so many keys that the map takes them in more than one go
 	for i := range 800 {
 		var things []string
 		for j := range 300 {
 			things = append(things, fmt.Sprint("urn:example:", j, `","urn:example:also-`, i%10))
 		}
-		wide = append(wide, event(1+i, strings.Join(things, `","`)))
+		wide = append(wide, w.Event(1+i, strings.Join(things, `","`)))
 	}
-	w.entries = append(w.entries, wide...)
-	w.log.add(wide...)
-	other := *w.index // of the same key: an index log whose last leaf was never published
-	other.begin(t.TempDir())
-	c, signed := other.add([]byte(w.leafOf(1, nil).String()), w.leafOf(801, nil).Append(nil))
+	w.Append(wide...)
+	other := w.Index.Again() // its last leaf was never published
+	c, signed := other.Add([]byte(w.Leaf(1).String()), w.Leaf(801).Append(nil))
 
 	o := w.options()
 	good := o
 	open := make(chan struct{})
 	close(open)
-	o.Index = fetch.Folder(other.dir)
+	o.Index = fetch.Folder(other.Dir)
 	o.Log = &gated{Source: o.Log, gate: open, fail: func(path string) error {
 		if path == "tile/entries/003.p/33" {
 			return errors.New("broken off")
@@ -372,9 +367,9 @@ func TestBegunLeaf(t *testing.T) {
 	w.close(v)
 	v = w.open(good)
 	w.so(v, first, signedFirst)
-	c, signed = w.index.add(w.leafOf(10, nil).Append(nil))
+	c, signed = w.Index.Add(w.Leaf(10).Append(nil))
 	w.so(v, c, signed)
-	c, signed = w.indexed()
+	c, signed = w.Publish(w.Leaf(len(w.Entries)))
 	w.so(v, c, signed)
 }
 
@@ -387,7 +382,7 @@ func TestKeys(t *testing.T) {
 		"no key":            func(o *Options) { o.LogKeys = []string{"key"} },
 		"the log's twice":   func(o *Options) { o.IndexKeys = o.LogKeys },
 		"the index's twice": func(o *Options) { o.LogKeys = o.IndexKeys },
-		"two logs":          func(o *Options) { o.LogKeys = append(o.LogKeys, newPublished(t, "other.example/log").key) },
+		"two logs":          func(o *Options) { o.LogKeys = append(o.LogKeys, indexverifiertest.NewLog(t, "other.example/log").Key) },
 	} {
 		o := w.options()
 		change(&o)
