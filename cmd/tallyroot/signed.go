@@ -32,11 +32,13 @@ func lastIndexCheckpointFile(flag, lastCheckpoint string) string {
 
 // logKey reads the key of the log whose data lies in dir; the key's name is the
 // log's.
-func logKey(dir string) (note.Verifier, error) {
-	file := filepath.Join(dir, "log.vkey")
+func logKey(dir string) (note.Verifier, error) { return verifierIn(filepath.Join(dir, "log.vkey")) }
+
+// verifierIn reads a key that lies in a data directory.
+func verifierIn(file string) (note.Verifier, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no log in %s: %w", dir, err)
+		return nil, fmt.Errorf("there is no log in %s: %w", filepath.Dir(file), err)
 	}
 	if err != nil {
 		return nil, err
