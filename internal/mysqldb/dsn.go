@@ -3,6 +3,7 @@ package mysqldb
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ func parse(dsn string) (*mysql.Config, error) {
 		return nil, fmt.Errorf("the DSN names no database: %s", dsnForm)
 	case !slices.Contains([]string{"tcp", "tcp4", "tcp6", "unix"}, d.Net):
 		return nil, fmt.Errorf("the DSN has something else than tcp(…) or unix(…) before the database's name: %s", dsnForm)
+	}
+	if _, _, err := net.SplitHostPort(d.Addr); d.Net != "unix" && err != nil {
+		return nil, fmt.Errorf("the DSN has no host and port in the brackets: %s", dsnForm)
 	}
 	return d, refuseOptions(d)
 }

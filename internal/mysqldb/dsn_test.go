@@ -109,6 +109,7 @@ func FuzzDSN(f *testing.F) {
 	f.Add("user@unix(/socket)/data%2Fbase?strict=true&timeout=1s")
 	f.Add("user@tcp(host)/database?tls=true&hid=den")
 	f.Add("/")
+	f.Add("0@(])/0")
 	f.Fuzz(func(t *testing.T, dsn string) {
 		d, err := parse(dsn)
 		if err != nil {
