@@ -165,7 +165,7 @@ func openDemo(c *cli.Context, dir string, listener net.Listener, watched *demoWi
 		Place:    &place{kind: embeddedPlace, logger: logger},
 		Listener: listener, PublicURL: publicURL, Ready: ready,
 	}
-	watched.use(&config.Log)
+	watched.use(&config)
 	return openServer(c.Context, config)
 }
 

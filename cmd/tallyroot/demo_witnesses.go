@@ -141,9 +141,9 @@ func (d *demoWitnesses) end() (err error) {
 
 // use puts the policies into a configuration. Without witnesses it stays as it is,
 // which is quorum none.
-func (d *demoWitnesses) use(c *provenance.Config) {
+func (d *demoWitnesses) use(c *serverConfig) {
 	if d != nil {
-		c.Policy, c.IndexPolicy = d.policy, d.indexPolicy
+		c.Log.Policy, c.Log.IndexPolicy, c.IndexVerifiers = d.policy, d.indexPolicy, []string{demoIndexVerifier}
 	}
 }
 

@@ -53,9 +53,10 @@ func serveCommand() *cli.Command {
 
 // settingFlags are serve's, but for --json.
 func settingFlags() []cli.Flag {
-	return slices.Concat(dataFlags(), placeFlags(), witnessingFlags(), fromEnvironment(
+	return slices.Concat(dataFlags(), placeFlags(), timeoutFlags(), witnessingFlags(), fromEnvironment(
 		&cli.StringFlag{Name: "listen", Usage: "take connections at `HOST:PORT`; port 0 is a free one", Value: defaultListen},
 		&cli.StringFlag{Name: "public-url", Usage: "the `URL` under which shoppers reach this service; it stands in QR codes", DefaultText: "the address that it listens at"},
+		&cli.StringSliceFlag{Name: "index-verifier", Usage: "tell readers that `WITNESS` of --index-policy, by its name there, rebuilds the index before it cosigns; may be repeated"},
 		&cli.StringFlag{Name: "tls-cert", Usage: "the certificate's `FILE`, PEM; without it connections are plain text", TakesFile: true},
 		&cli.StringFlag{Name: "tls-key", Usage: "the certificate's private key's `FILE`, PEM", TakesFile: true},
 		&cli.Float64Flag{Name: "rate-limit", Usage: "take so many requests a second, `N`, from one client address; 0 is no limit", Value: 500},
@@ -163,6 +164,9 @@ func serve(c *cli.Context) (err error) {
 	if config.Witnessing, err = readWitnessing(c); err != nil {
 		return err
 	}
+	if err := readTimeouts(c, &config); err != nil {
+		return err
+	}
 	publicURL, err := checkPublicURL(c.String("public-url"))
 	if err != nil {
 		return err
@@ -192,7 +196,7 @@ func serve(c *cli.Context) (err error) {
 		rate = -1 // the gateway's word for no limit
 	}
 	s, err := openServer(c.Context, serverConfig{
-		Log: config, Place: where, Listen: c.String("listen"), PublicURL: publicURL, TLS: tlsConfig,
+		Log: config, Place: where, Listen: c.String("listen"), PublicURL: publicURL, TLS: tlsConfig, IndexVerifiers: c.StringSlice("index-verifier"),
 		Limits: gateway.Limits{
 			ClientRate: rate, ReadTimeout: c.Duration("read-timeout"), WriteTimeout: c.Duration("write-timeout"), DrainTimeout: c.Duration("drain-timeout"),
 		},

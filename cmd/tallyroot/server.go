@@ -24,6 +24,9 @@ type serverConfig struct {
 	TLS       *tls.Config
 	Limits    gateway.Limits
 	Ready     func() error // reasons of its own for not being ready; may be nil
+	// Those witnesses of the index policy, by name, of whom readers are told that they
+	// rebuild the index.
+	IndexVerifiers []string
 }
 
 // A server is the whole service in this process: the log and its gateway, on a
@@ -74,7 +77,7 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 	if s.Service, err = provenance.Open(ctx, c.Log); err != nil {
 		return nil, explainOpen(err, c.Log.Dir)
 	}
-	pages, err := web.New(web.Options{Service: s.Service, PublicURL: s.PublicURL, Logger: c.Log.Logger})
+	pages, err := web.New(web.Options{Service: s.Service, PublicURL: s.PublicURL, IndexVerifiers: c.IndexVerifiers, Logger: c.Log.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,29 @@
 package web
 
 import (
+	"fmt"
 	"html/template"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/tallyroot/tallyroot/gateway/web/verifier"
+	"github.com/tallyroot/tallyroot/trillianlog/policy"
 )
+
+// proposal is what the pages propose to readers that they trust.
+func proposal(o Options) (verifier.Trust, error) {
+	index := o.Service.IndexPolicy()
+	t := verifier.Trust{LogPolicy: o.Service.Policy().String(), IndexPolicy: index.String()}
+	for _, name := range o.IndexVerifiers {
+		i := slices.IndexFunc(index.Witnesses(), func(w policy.Witness) bool { return w.Name == name || w.Key == name })
+		if i < 0 {
+			return t, fmt.Errorf("web: the index-verifier %q is no witness of the index policy", name)
+		}
+		t.IndexVerifiers = append(t.IndexVerifiers, index.Witnesses()[i].Key)
+	}
+	return t, nil
+}
 
 // addPanel puts the panel into a product's page.
 func (h *handler) addPanel(p *productPage) (err error) {
@@ -22,7 +38,7 @@ func (h *handler) addPanel(p *productPage) (err error) {
 		Consistency: h.base + "/v1/proof/consistency",
 		Script:      h.script,
 		Trust:       h.trust,
-		Says:        template.HTML(says.String()), //nolint:gosec // made by a template
+		Says:        template.HTML(says.String()),
 		Command:     p.Command,
 		Size:        p.Size,
 		Cut:         p.Cut,

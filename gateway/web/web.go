@@ -36,8 +36,8 @@ type Options struct {
 	// PublicURL is where shoppers reach the pages, without a slash at its end:
 	// QR codes and linksets lead there.
 	PublicURL string
-	// IndexVerifiers are the verifier keys, among the witnesses of the index policy, of
-	// those who rebuild the index before they cosign it. The pages propose them to
+	// IndexVerifiers are those witnesses of the index policy, by their names or keys
+	// there, who rebuild the index before they cosign it. The pages propose them to
 	// readers, as they do the policies.
 	IndexVerifiers []string
 	// Logger gets the failures; nil: slog.Default().
@@ -88,8 +88,10 @@ func New(o Options) (http.Handler, error) {
 	}
 	h.style = h.asset("css", "text/css; charset=utf-8", slices.Concat(styleSheet, verifier.Style))
 	h.script = h.asset("js", "text/javascript; charset=utf-8", verifier.Script)
-	h.verifying = policy + "; " + verifier.ContentSecurityPolicy
-	h.trust = verifier.Trust{LogPolicy: o.Service.Policy().String(), IndexPolicy: o.Service.IndexPolicy().String(), IndexVerifiers: o.IndexVerifiers}
+	h.verifying = contentPolicy + "; " + verifier.ContentSecurityPolicy
+	if h.trust, err = proposal(o); err != nil {
+		return nil, err
+	}
 	h.icon = h.asset("svg", "image/svg+xml", siteIcon)
 	h.templates, err = parseTemplates(h)
 	return h, err
@@ -103,12 +105,12 @@ func (h *handler) asset(extension, contentType string, data []byte) string {
 	return h.base + path
 }
 
-// policy is the Content-Security-Policy of the pages: no script runs but the
+// contentPolicy is the Content-Security-Policy of the pages: no script runs but the
 // verifier on the pages that have it, and nothing comes from elsewhere.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Security-Policy", policy)
+	w.Header().Set("Content-Security-Policy", contentPolicy)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		h.problem(w, r, http.StatusMethodNotAllowed, "This page can only be read", "Events are logged at /v1/events; the reference is at /docs.")
