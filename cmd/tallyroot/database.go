@@ -26,7 +26,7 @@ func databaseFlags() []cli.Flag {
 		&cli.StringFlag{Name: "mysql", Usage: "the database `DSN`, as USER@tcp(HOST:3306)/DATABASE; its password is better said by a variable or a file"},
 		&cli.StringFlag{Name: "mysql-password-file", Usage: "read the password from `FILE`; without it, " + passwordVariable + " is the password, or what stands in the DSN", TakesFile: true},
 		&cli.StringFlag{Name: "mysql-tls-ca", Usage: "speak TLS, and only to a server whose certificate an authority in `FILE` signed, PEM", TakesFile: true},
-		&cli.IntFlag{Name: "mysql-max-open", Usage: "open at most `N` connections", Value: mysqldb.DefaultMaxOpen},
+		&cli.IntFlag{Name: "mysql-max-open", Usage: "open at most `N` connections, 4 or more where the log lies in the database", Value: mysqldb.DefaultMaxOpen},
 		&cli.IntFlag{Name: "mysql-max-idle", Usage: "keep at most `N` of them open while nobody needs them", Value: mysqldb.DefaultMaxIdle},
 		&cli.DurationFlag{Name: "mysql-dial-timeout", Usage: "give up making a connection after `DURATION`", Value: mysqldb.DefaultDialTimeout},
 		&cli.DurationFlag{Name: "mysql-timeout", Usage: "give up a connection whose server is silent for `DURATION`", Value: mysqldb.DefaultTimeout},
