@@ -91,19 +91,18 @@ func (v *verified) receipt(s *verifytest.Snapshot, index uint64) string {
 	return string(text)
 }
 
-// serve answers as a service of that snapshot, with the files of both logs.
-func (v *verified) serve(s *verifytest.Snapshot, answer func(path string) string) string {
-	files := map[string][]byte{}
-	for path, data := range v.Log.Files(s.Size) {
-		files["/log/"+path] = data
-	}
-	for path, data := range v.Index.Files(s.IndexAt) {
-		files["/index/"+path] = data
-	}
+// serve answers as a service with the files of both logs does.
+func (v *verified) serve(answer func(path string) string) string {
+	trees := map[string]*verifytest.Tree{"log": &v.Log, "index": &v.Index}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if data, ok := files[r.URL.Path]; ok {
-			_, _ = w.Write(data)
-		} else if text := answer(r.URL.Path); text != "" {
+		name, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if tree := trees[name]; tree != nil {
+			if data, ok := tree.File(path); ok {
+				_, _ = w.Write(data)
+				return
+			}
+		}
+		if text := answer(r.URL.Path); text != "" {
 			_, _ = w.Write([]byte(text))
 		} else {
 			http.NotFound(w, r)
@@ -190,7 +189,7 @@ func TestVerifyState(t *testing.T) {
 	third := v.now()
 	three := v.file("three.proof.json", v.proof(third))
 	v.run("nowhere to read the proof", 2, []string{three, "--state", state}, "NOT COMPARED", "--server URL", "Complete up to entry 6")
-	honest := v.serve(third, func(path string) string {
+	honest := v.serve(func(path string) string {
 		if path == strings.TrimPrefix(jamLink, "https://id.gs1.org") {
 			return v.journey(third)
 		}
@@ -227,7 +226,7 @@ func TestVerifyState(t *testing.T) {
 	v.run("two files of two logs", 1, []string{three, v.file("fork.proof.json", fork.proof(same))}, "the log was shown in two versions")
 	fork.observe(jamLot)
 	longer := fork.now()
-	liar := fork.serve(longer, func(path string) string { return fork.journey(longer) })
+	liar := fork.serve(func(path string) string { return fork.journey(longer) })
 	v.run("a longer fork", 1, []string{liar + strings.TrimPrefix(jamLink, "https://id.gs1.org"), "--state", state}, "NOT VERIFIED: the checkpoints are not proved to be of one log", "they are evidence")
 	v.run("a longer fork, of which a service has nothing", 2, []string{v.file("longer.proof.json", fork.proof(longer)), "--state", state, "--server", honest}, "NOT COMPARED")
 	v.run("a server and no state", 2, []string{one, "--server", honest}, "there is no --state")
@@ -245,7 +244,7 @@ func TestVerifyURL(t *testing.T) {
 	v := newVerified(t)
 	s := v.now()
 	index := v.Log.Size() - 1
-	url := v.serve(s, func(path string) string {
+	url := v.serve(func(path string) string {
 		switch path {
 		case "/v1/history":
 			return string(s.History(historyindex.Key{Kind: historyindex.By, Identifier: "mill"}).Append(nil))

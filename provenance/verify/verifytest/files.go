@@ -2,31 +2,32 @@ package verifytest
 
 import (
 	"encoding/binary"
-	"fmt"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 )
 
-// Files gives the tree at a size as the files of https://c2sp.org/tlog-tiles, by
-// their paths: "tile/0/000.p/7", "tile/entries/000.p/7". The checkpoint is not among
-// them. Tiles of smaller sizes are not there, except those that are full.
-func (l *Tree) Files(size uint64) map[string][]byte {
+// File gives a file of https://c2sp.org/tlog-tiles, such as "tile/0/000.p/7", at every
+// size that the tree had; false if it had none that needs it. A checkpoint is not among
+// them.
+func (l *Tree) File(path string) (data []byte, ok bool) {
 	const height = 8
-	files := make(map[string][]byte)
-	for _, t := range tlog.NewTiles(height, 0, int64(size)) {
-		data, err := tlog.ReadTileData(t, l)
-		must(err)
-		files[strings.Replace(t.Path(), fmt.Sprintf("tile/%d/", height), "tile/", 1)] = data
-		if t.L != 0 {
-			continue
-		}
-		var bundle []byte
-		for _, leaf := range l.Leaves[t.N<<height:][:t.W] {
-			bundle = binary.BigEndian.AppendUint16(bundle, uint16(len(leaf)))
-			bundle = append(bundle, leaf...)
-		}
-		files[strings.Replace(t.Path(), fmt.Sprintf("tile/%d/0/", height), "tile/entries/", 1)] = bundle
+	p, err := tiles.ParsePath(path)
+	if err != nil || p.Kind != tiles.KindTile && p.Kind != tiles.KindEntries || p.Index >= 1<<40 {
+		return nil, false
 	}
-	return files
+	if end := (p.Index<<height + uint64(p.Width)) << (height * min(p.Level, 6)); end > l.Size() || p.Level > 6 {
+		return nil, false
+	}
+	if p.Kind == tiles.KindEntries {
+		for _, leaf := range l.Leaves[p.Index<<height:][:p.Width] {
+			data = binary.BigEndian.AppendUint16(data, uint16(len(leaf)))
+			data = append(data, leaf...)
+		}
+		return data, true
+	}
+	data, err = tlog.ReadTileData(tlog.Tile{H: height, L: p.Level, N: int64(p.Index), W: p.Width}, l)
+	must(err)
+	return data, true
 }

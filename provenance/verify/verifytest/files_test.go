@@ -3,8 +3,7 @@ package verifytest
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"slices"
 	"testing"
 
@@ -12,24 +11,25 @@ import (
 	"github.com/tallyroot/tallyroot/trillianlog/fetch"
 )
 
-// TestFiles reads the files as others do.
-func TestFiles(t *testing.T) {
+type source struct{ *Tree }
+
+func (s source) Address(path string) string { return path }
+
+func (s source) Get(_ context.Context, path string, _ int64) ([]byte, error) {
+	if data, ok := s.File(path); ok {
+		return data, nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+// TestFile reads the files as others do.
+func TestFile(t *testing.T) {
 	tree := new(Tree)
 	for i := range 700 {
 		tree.Add(fmt.Append(nil, "leaf ", i))
 	}
 	for _, size := range []uint64{1, 255, 256, 257, 512, 700} {
-		dir := t.TempDir()
-		for path, data := range tree.Files(size) {
-			file := filepath.Join(dir, filepath.FromSlash(path))
-			if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		log := fetch.Open(fetch.Folder(dir), checkpoint.Checkpoint{Origin: "x", Size: size, Root: tree.Root(size)}, fetch.Options{})
+		log := fetch.Open(source{tree}, checkpoint.Checkpoint{Origin: "x", Size: size, Root: tree.Root(size)}, fetch.Options{})
 		var leaves [][]byte
 		for leaf, err := range log.Stream(context.Background(), 0, size) {
 			if err != nil {
@@ -39,6 +39,11 @@ func TestFiles(t *testing.T) {
 		}
 		if !slices.EqualFunc(leaves, tree.Leaves[:size], slices.Equal) {
 			t.Errorf("at size %d other leaves", size)
+		}
+	}
+	for _, path := range []string{"checkpoint", "tile/0/002.p/189", "tile/0/003", "tile/1/000", "tile/1/000.p/3", "tile/7/000.p/1", "tile/63/000", "tile/entries/002", "tile/entries/x999/x999/999", "", "tile/0/000/x"} {
+		if _, ok := tree.File(path); ok {
+			t.Errorf("%s is there", path)
 		}
 	}
 }
