@@ -44,6 +44,8 @@ const (
 type Options struct {
 	Origin string // the log's name, after which its tree is called
 	TreeID int64  // 0: the origin's own, which is made when there is none
+	// Existing has Open fail with ErrNoTree instead of making a tree.
+	Existing bool
 	// MaxTreeHeads is how many tree heads are kept. 0: DefaultMaxTreeHeads.
 	MaxTreeHeads int
 	// MaxClockLag is how far this machine's clock may be behind the newest tree
@@ -121,7 +123,11 @@ func open(ctx context.Context, db *sql.DB, o Options) (*Backend, error) {
 	}, clock), b}
 	b.client.Explain = explain
 	b.client.Abandon = func() { b.storage.doubt.Store(true) }
-	if b.tree, err = logtree.Open(ctx, trees{db, admin}, b.client, o.Origin, o.TreeID); err != nil {
+	var all logtree.Trees = trees{db, admin}
+	if o.Existing {
+		all = logtree.Existing(all)
+	}
+	if b.tree, err = logtree.Open(ctx, all, b.client, o.Origin, o.TreeID); err != nil {
 		return nil, err
 	}
 	b.client.Tree, b.client.Use = b.tree, b.use

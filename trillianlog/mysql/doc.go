@@ -5,9 +5,8 @@
 // It promises:
 //
 //   - Acknowledged is durable is provable. AddSequencedLeaves writes the leaves,
-//     integrates them with Trillian's log.IntegrateBatch and stores the new root
-//     in one transaction. Leaves behind a gap are kept, and integrated with the
-//     batch that closes it.
+//     the nodes of the tree that they change and its new root in one transaction.
+//     Leaves behind a gap are kept, and integrated with the batch that closes it.
 //   - All or nothing: after an error none of the batch is stored, or all of it is
 //     and the answer was lost. Where the database has one of a batch's indices or
 //     identities already, the batch goes Trillian's own way, leaf by leaf: each
@@ -32,7 +31,9 @@
 //
 // Trillian's tables, as Trillian fills them: each leaf is a row in LeafData and
 // one in SequencedLeafData, each integration a row in TreeHead and changed rows
-// in Subtree. A row in LeafData that none in SequencedLeafData belongs to has no
+// in Subtree. What lies at the tree's right edge is kept in memory, so that a write
+// reads nothing; whatever does not follow the last write (a gap, another process) is
+// left to Trillian's log.IntegrateBatch. A row in LeafData that none in SequencedLeafData belongs to has no
 // index and never had one; it gives way to a leaf of the same identity.
 //
 // Nobody needs the old tree heads: what was signed and published is in the tiles.

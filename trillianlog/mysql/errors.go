@@ -20,6 +20,9 @@ var (
 	ErrClock = errors.New("this machine's clock is behind")
 	// ErrUnfit is in the error of Open where the tree cannot hold the log.
 	ErrUnfit = logtree.ErrUnfit
+	// ErrNoTree is in the error of Open where Options.Existing is set and the log has
+	// no tree.
+	ErrNoTree = logtree.ErrNoTree
 )
 
 // refusal is an error of the database, in a sentence, with a gRPC code: that is
@@ -54,7 +57,7 @@ func explain(err error) error {
 	case errors.Is(err, ErrClosed), errors.Is(err, sql.ErrTxDone), mysqldb.Unavailable(err):
 		// A transaction is done before its time when its connection ends.
 		code = codes.Unavailable
-	case mysqldb.Conflict(err):
+	case errors.Is(err, errMoved), mysqldb.Conflict(err):
 		code = codes.Aborted
 	}
 	return &refusal{code, mysqldb.Explain(err)}

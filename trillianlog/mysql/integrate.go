@@ -38,6 +38,8 @@ type integrator struct {
 	mu  sync.Mutex
 	end uint64 // after the last index that is known to be stored
 
+	// edge is the tree's as the last write has left it; nil if that is not known.
+	edge atomic.Pointer[edge]
 	// made is the root that the last write has made, until it is asked for.
 	made atomic.Pointer[madeRoot]
 	// told is the size of the largest tree that latest has given from the
@@ -94,8 +96,9 @@ func (g *integrator) next(ctx context.Context, tree int64) (next uint64, holes [
 func (g *integrator) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree, leaves []*trillian.LogLeaf, at time.Time) ([]*trillian.QueuedLogLeaf, error) {
 	g.made.Store(nil)
 	var made *trillian.SignedLogRoot
+	var grown *edge
 	results, together, err := g.add(ctx, tree, leaves, at, func(s *session) (err error) {
-		made, err = g.integrate(ctx, tree, s.storage, leaves)
+		made, grown, err = g.grow(ctx, tree, s, leaves)
 		return err
 	})
 	if err != nil {
@@ -103,6 +106,7 @@ func (g *integrator) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree
 	}
 	g.reach(after(leaves))
 	if together {
+		g.edge.Store(grown)
 		if made != nil {
 			g.made.Store(&madeRoot{made, after(leaves), time.Now()})
 		}
@@ -113,6 +117,30 @@ func (g *integrator) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree
 		g.retry(err)
 	}
 	return results, nil
+}
+
+// grow takes the leaves that the session's transaction has just stored into the tree,
+// and others behind them that were stored before. It gives the new root, if they do
+// not lie behind a gap, and the tree's edge, if it could be used.
+func (g *integrator) grow(ctx context.Context, tree *trillian.Tree, s *session, leaves []*trillian.LogLeaf) (*trillian.SignedLogRoot, *edge, error) {
+	e := g.edge.Swap(nil)
+	if e == nil {
+		var err error
+		if e, err = readEdge(ctx, s.db, tree); err != nil {
+			return nil, nil, err
+		}
+	}
+	at := uint64(g.clock.Now().UnixNano())
+	if e == nil || uint64(leaves[0].LeafIndex) != e.head.TreeSize || g.reach(0) > after(leaves) || at <= e.head.TimestampNanos {
+		made, err := g.integrate(ctx, tree, s.storage, leaves)
+		return made, nil, err
+	}
+	made, err := e.grow(ctx, s.db, leaves, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	g.integrated()
+	return made, e, nil
 }
 
 // catchUp integrates what is stored and not integrated, in transactions of its own.

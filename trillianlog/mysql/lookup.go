@@ -147,8 +147,12 @@ func (h treeHead) signed() (*trillian.SignedLogRoot, error) {
 }
 
 // head reads it. Without one the error is Trillian's ErrTreeNeedsInit.
-func (s *storage) head(ctx context.Context, tree int64) (h treeHead, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT TreeHeadTimestamp,TreeSize,RootHash,TreeRevision FROM TreeHead WHERE TreeId=? ORDER BY TreeHeadTimestamp DESC LIMIT 1", tree).
+func (s *storage) head(ctx context.Context, tree int64) (treeHead, error) {
+	return readHead(ctx, s.db, tree)
+}
+
+func readHead(ctx context.Context, from *sql.DB, tree int64) (h treeHead, err error) {
+	err = from.QueryRowContext(ctx, "SELECT TreeHeadTimestamp,TreeSize,RootHash,TreeRevision FROM TreeHead WHERE TreeId=? ORDER BY TreeHeadTimestamp DESC LIMIT 1", tree).
 		Scan(&h.TimestampNanos, &h.TreeSize, &h.RootHash, &h.revision)
 	if errors.Is(err, sql.ErrNoRows) {
 		return h, trillianstorage.ErrTreeNeedsInit

@@ -1,6 +1,7 @@
 package mysql_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -53,6 +54,29 @@ func TestADamagedTreeTakesNothing(t *testing.T) {
 	next(t, b, 5)
 	if now := root(t, b); now.TreeSize != 5 {
 		t.Fatalf("the tree has %d leaves", now.TreeSize)
+	}
+}
+
+// A process whose edge of the tree is no longer the newest stores nothing with it.
+func TestTheTreeMovedMeanwhile(t *testing.T) {
+	server := mariadb.Shared(t)
+	db := mysqltest.Open(t, server, mysqltest.Database(t, server))
+	b := open(t, db, nil)
+	add(t, b, leaves(0, names("before", 5)...))
+	for i, change := range []string{
+		"UPDATE TreeHead SET TreeRevision=TreeRevision+1 ORDER BY TreeRevision DESC",
+		"UPDATE TreeHead SET TreeHeadTimestamp=TreeHeadTimestamp+1 ORDER BY TreeHeadTimestamp DESC",
+		"INSERT INTO TreeHead SELECT TreeId,TreeHeadTimestamp+1,TreeSize,RootHash,RootSignature,TreeRevision+1 FROM TreeHead ORDER BY TreeRevision DESC LIMIT 1",
+	} {
+		exec(t, db, change)
+		add(t, b, leaves(uint64(5+i), fmt.Sprint("after-", i)))
+		sound(t, b, uint64(6+i))
+	}
+	other := open(t, db, nil)
+	for size := uint64(8); size < 300; size += 20 {
+		add(t, b, leaves(size, names(fmt.Sprint("one-", size), 10)...))
+		add(t, other, leaves(size+10, names(fmt.Sprint("other-", size), 10)...))
+		sound(t, other, size+20)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -81,7 +82,9 @@ func (s *storage) add(ctx context.Context, tree *trillian.Tree, leaves []*trilli
 			return then(session)
 		})
 	}
-	err = write()
+	if err = write(); errors.Is(err, errMoved) {
+		err = write()
+	}
 	if mysqldb.Duplicate(err) {
 		var dropped bool
 		if dropped, err = s.dropUnsequenced(ctx, tree.TreeId, leaves); err != nil {
