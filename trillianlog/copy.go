@@ -18,7 +18,8 @@ const DefaultPatience = 2 * time.Minute
 
 // Copying is what [Copy] works from.
 type Copying struct {
-	From, To Backend
+	From Backend
+	To   Backend // nil in a dry run: a target that is not there yet
 	Origin   string
 	Tiles    *tiles.Store    // what is published
 	Last     LastCheckpoint  // what the log bound itself to
@@ -78,7 +79,7 @@ func Copy(ctx context.Context, o Copying) (Copied, error) {
 	if o.Progress == nil {
 		o.Progress = func(CopyStep, uint64, uint64) {}
 	}
-	c := &copier{Copying: o, from: &rpc{Backend: o.From}, to: &rpc{Backend: o.To}}
+	c := &copier{Copying: o, from: &rpc{Backend: o.From}, to: &rpc{Backend: o.To}, fresh: o.To == nil && o.DryRun}
 	if err := c.measure(ctx); err != nil {
 		return Copied{}, fmt.Errorf("the source: %w", err)
 	}
@@ -104,6 +105,7 @@ func Copy(ctx context.Context, o Copying) (Copied, error) {
 type copier struct {
 	Copying
 	from, to *rpc
+	fresh    bool   // the target is not there yet
 	size     uint64 // of the source
 	marks    []checkpoint.Checkpoint
 

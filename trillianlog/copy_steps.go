@@ -9,9 +9,13 @@ import (
 
 // compare reads the source from end to end, and what the target has of it.
 func (c *copier) compare(ctx context.Context) error {
-	next, holes, err := c.to.next(ctx)
-	if err != nil {
-		return fmt.Errorf("the target: %w", err)
+	var next uint64
+	var holes []uint64
+	if !c.fresh {
+		var err error
+		if next, holes, err = c.to.next(ctx); err != nil {
+			return fmt.Errorf("the target: %w", err)
+		}
 	}
 	if next > c.size {
 		return fmt.Errorf("the target: %w: it has a leaf at index %d and the source has %d leaves", ErrOtherLog, next-1, c.size)

@@ -164,12 +164,15 @@ func (m *move) run(ctx context.Context) (_ moved, err error) {
 	}
 	defer closeAfter(source.Close)
 	defer closeAfter(from.Close)
+	m.to.existing = m.dryRun
 	target, to, err := m.open(ctx, m.to, store)
-	if err != nil {
+	if err != nil && !errors.Is(err, errNothingThere) {
 		return moved{}, fmt.Errorf("the target: %w", err)
 	}
-	defer closeAfter(target.Close)
-	defer closeAfter(to.Close)
+	if err == nil {
+		defer closeAfter(target.Close)
+		defer closeAfter(to.Close)
+	}
 	published, err := tiles.Open(filepath.Join(m.dir, "log"))
 	if err != nil {
 		return moved{}, err

@@ -62,8 +62,13 @@ type place struct {
 	// leaves on Trillian's servers. It is made again where it is missing.
 	identities string
 	tree       int64
+	existing   bool // nothing is made where there is nothing; see errNothingThere
 	logger     *slog.Logger
 }
+
+// errNothingThere says that an existing place has no log yet.
+var errNothingThere = errors.New("there is no log yet")
+
 
 // readPlace reads placeFlags: which log serve and recover open.
 func readPlace(c *cli.Context, logger *slog.Logger) (*place, error) {
@@ -215,7 +220,10 @@ func (o *openPlace) Close() error {
 func (o *openPlace) Backend(ctx context.Context, dir string) (trillianlog.Backend, error) {
 	switch o.kind {
 	case mysqlPlace:
-		b, err := mysql.Open(ctx, o.db, mysql.Options{Origin: o.origin, TreeID: o.tree, Logger: o.logger})
+		b, err := mysql.Open(ctx, o.db, mysql.Options{Origin: o.origin, TreeID: o.tree, Existing: o.existing, Logger: o.logger})
+		if errors.Is(err, mysql.ErrNoTree) {
+			return nil, errNothingThere
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -223,8 +231,11 @@ func (o *openPlace) Backend(ctx context.Context, dir string) (trillianlog.Backen
 	case trillianPlace:
 		options := o.trillian
 		options.Origin, options.TreeID, options.Logger = o.origin, o.tree, o.logger
-		options.Dir = filepath.Join(filepath.Dir(dir), o.identities)
+		options.Dir, options.Existing = filepath.Join(filepath.Dir(dir), o.identities), o.existing
 		b, err := remote.Open(ctx, options)
+		if errors.Is(err, remote.ErrNoTree) {
+			return nil, errNothingThere
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -232,6 +243,9 @@ func (o *openPlace) Backend(ctx context.Context, dir string) (trillianlog.Backen
 	}
 	if o.folder != "" {
 		dir = o.folder
+	}
+	if _, err := os.Lstat(dir); o.existing && errors.Is(err, os.ErrNotExist) {
+		return nil, errNothingThere
 	}
 	b, err := embedded.Open(ctx, dir, embedded.Options{Logger: o.logger})
 	if err != nil {

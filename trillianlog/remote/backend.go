@@ -37,6 +37,8 @@ type Options struct {
 	TLS     *tls.Config // nil: no TLS
 	Dir     string      // the folder of the identities; no other process may have it open
 
+	// Existing has Open fail with ErrNoTree instead of making a tree.
+	Existing bool
 	// Wait is how long Open waits for a server that does not answer. 0:
 	// DefaultWait.
 	Wait time.Duration
@@ -46,6 +48,10 @@ type Options struct {
 
 	Logger *slog.Logger // nil: slog.Default()
 }
+
+// ErrNoTree is in the error of Open where Options.Existing is set and the log has no
+// tree.
+var ErrNoTree = logtree.ErrNoTree
 
 // Backend is a tree on stock servers. It is a trillianlog.Backend, and safe for
 // concurrent use.
@@ -143,6 +149,9 @@ func (b *Backend) findTree(ctx context.Context) (*trillian.Tree, error) {
 	limit, cancel := context.WithTimeout(ctx, b.options.Wait)
 	defer cancel()
 	trees := logtree.Admin(trillian.NewTrillianAdminClient(b.conn))
+	if b.options.Existing {
+		trees = logtree.Existing(trees)
+	}
 	for pause, told := firstPause, false; ; pause = min(2*pause, lastPause) {
 		tree, err := logtree.Open(limit, trees, b.log, b.options.Origin, b.options.TreeID)
 		if err == nil || final(err) {

@@ -78,5 +78,5 @@ func final(err error) bool {
 	case codes.Unimplemented, codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated:
 		return true
 	}
-	return errors.Is(err, logtree.ErrUnfit) || badCertificate(said) || notTLS(said)
+	return errors.Is(err, logtree.ErrUnfit) || errors.Is(err, ErrNoTree) || badCertificate(said) || notTLS(said)
 }

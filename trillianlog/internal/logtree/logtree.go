@@ -25,6 +25,19 @@ import (
 // not go away by itself.
 var ErrUnfit = errors.New("the tree cannot hold this log")
 
+// ErrNoTree is in the error of Open where the origin has no tree among those of
+// [Existing].
+var ErrNoTree = errors.New("there is no tree for it yet")
+
+// Existing gives the trees that there are, and makes none.
+func Existing(t Trees) Trees { return existing{t} }
+
+type existing struct{ Trees }
+
+func (existing) Create(context.Context, *trillian.Tree) (*trillian.Tree, error) {
+	return nil, ErrNoTree
+}
+
 // Trees is Trillian's administration of trees, as far as it is needed here.
 type Trees interface {
 	// Named gives the trees that have the description; it may give others too.
@@ -85,7 +98,7 @@ func Open(ctx context.Context, trees Trees, log trillian.TrillianLogClient, orig
 			// It may have been made all the same.
 			failed = fmt.Errorf("make a tree: %w", failed)
 		}
-		if failed != nil && !sleep(ctx) {
+		if errors.Is(failed, ErrNoTree) || failed != nil && !sleep(ctx) {
 			break
 		}
 	}
