@@ -58,8 +58,12 @@ func TestMetricsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	onIndex, err := gateway.ObserveIndex(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
 	h := open(t, func(o *gateway.Options) { o.Registry = registry }, func(c *provenance.Config) {
-		c.Hooks = hooks
+		c.Hooks, c.OnIndexPublish = hooks, onIndex
 		c.Policy = witnessed(t, c)
 	})
 	h.log(event(1)) // what has labels is there once it was counted
@@ -98,6 +102,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	for _, name := range []string{"tallyroot_log_write_seconds", "tallyroot_log_write_entries", "tallyroot_log_provable_seconds", "tallyroot_log_publish_seconds"} {
 		eventually(t, name+" has four observations", func() bool { n, _ := observed(t, registry, name); return n >= 4 })
 	}
+	eventually(t, "the index was published", func() bool { n, _ := observed(t, registry, "tallyroot_index_publish_seconds"); return n >= 1 })
 	if _, sum := observed(t, registry, "tallyroot_log_write_entries"); sum != 4 {
 		t.Errorf("%v entries were written, want 4", sum)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/witness/quorum"
 )
 
 // healthz says that the process serves requests, and nothing more: whoever
@@ -128,11 +129,14 @@ func (c *logCollector) Collect(ch chan<- prometheus.Metric) {
 func registerLog(r *prometheus.Registry, service *provenance.Service) error {
 	all := []prometheus.Collector{
 		newLogCollector(service),
+		newIndexCollector(service),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
-	if w := service.Witnesses(); w != nil {
-		all = append(all, w)
+	for _, w := range []*quorum.Client{service.Witnesses(), service.IndexWitnesses()} {
+		if w != nil {
+			all = append(all, w)
+		}
 	}
 	for _, c := range all {
 		if err := r.Register(c); err != nil {

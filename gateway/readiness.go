@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/tallyroot/tallyroot/trillianlog/witness/quorum"
 )
 
 // readiness says what goes on and what does not. Reads need no back end and no
@@ -17,10 +19,15 @@ type readiness struct {
 	Ready  bool    `json:"ready"` // what was asked for goes on
 	Writes writing `json:"writes"`
 	Reads  reading `json:"reads"`
-	Also   string  `json:"also,omitempty"` // why neither goes on, whatever they say
+	// Histories may be late, or not there for a while, when all else goes on.
+	Histories telling `json:"histories"`
+	Also      string  `json:"also,omitempty"` // why neither goes on, whatever they say
 	// Witnesses are those of the policy, if it asks for any. As long as a quorum of
 	// them cosigns, writes go on.
 	Witnesses []witness `json:"witnesses,omitempty"`
+	// IndexWitnesses are those of the index policy. As long as a quorum of them
+	// cosigns, histories do not stay behind.
+	IndexWitnesses []witness `json:"indexWitnesses,omitempty"`
 }
 
 type witness struct {
@@ -44,16 +51,18 @@ type reading struct {
 
 // readyz says whether events are taken and published, and whether there is
 // something to read, each with the reason why not: whoever sends traffic asks
-// here. ?of=reads asks for the second alone.
+// here. ?of=reads asks for the second alone, ?of=histories whether those are there.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	now := s.readiness()
 	query := r.URL.Query()
 	switch of := query.Get("of"); {
-	case len(query["of"]) > 1 || of != "" && of != "reads" && of != "writes":
-		s.writeProblem(w, r, problem(codes.InvalidArgument, fmt.Sprintf("of=%.40q is neither reads nor writes", of)))
+	case len(query["of"]) > 1 || of != "" && of != "reads" && of != "writes" && of != "histories":
+		s.writeProblem(w, r, problem(codes.InvalidArgument, fmt.Sprintf("of=%.40q is none of reads, writes and histories", of)))
 		return
 	case of == "reads":
 		now.Ready = now.Reads.OK && now.Also == ""
+	case of == "histories":
+		now.Ready = now.Histories.OK && now.Also == ""
 	default:
 		now.Ready = now.Writes.OK && now.Reads.OK && now.Also == ""
 	}
@@ -96,17 +105,8 @@ func (s *Server) readiness() readiness {
 	}
 	now.Writes.OK, now.Reads.OK = now.Writes.Reason == "", now.Reads.Reason == ""
 	now.Reads.Size, now.Reads.PublishedAt = st.Published, st.PublishedAt.UTC().Round(time.Millisecond)
-	if asked := s.service.Witnesses(); asked != nil {
-		for _, w := range asked.Status().Witnesses {
-			is := witness{Name: w.Name, OK: w.Err == nil && !w.CosignedAt.IsZero(), CosignedAt: w.CosignedAt.UTC().Round(time.Millisecond)}
-			if w.Err != nil {
-				is.Reason = w.Err.Error()
-			} else if !is.OK {
-				is.Reason = "not asked yet"
-			}
-			now.Witnesses = append(now.Witnesses, is)
-		}
-	}
+	now.Histories = newTelling(s.service.IndexStatus())
+	now.Witnesses, now.IndexWitnesses = asked(s.service.Witnesses()), asked(s.service.IndexWitnesses())
 	var also []string
 	if s.ready != nil {
 		if err := s.ready(); err != nil {
@@ -120,13 +120,34 @@ func (s *Server) readiness() readiness {
 	return now
 }
 
+// asked tells of the witnesses that are asked; of none if there is nobody to ask.
+func asked(c *quorum.Client) (all []witness) {
+	if c == nil {
+		return nil
+	}
+	for _, w := range c.Status().Witnesses {
+		is := witness{Name: w.Name, OK: w.Err == nil && !w.CosignedAt.IsZero(), CosignedAt: w.CosignedAt.UTC().Round(time.Millisecond)}
+		if w.Err != nil {
+			is.Reason = w.Err.Error()
+		} else if !is.OK {
+			is.Reason = "not asked yet"
+		}
+		all = append(all, is)
+	}
+	return all
+}
+
 func (now *readiness) text(at time.Time) string {
 	text := "writes: " + orOK(now.Writes.Reason) + "\nreads: " + orOK(now.Reads.Reason)
 	if now.Reads.OK {
 		text += fmt.Sprintf(", checkpoint of size %d published %s ago", now.Reads.Size, span(at.Sub(now.Reads.PublishedAt)))
 	}
+	text += "\nhistories: " + now.Histories.text(at)
 	for i, w := range now.Witnesses {
 		text += map[bool]string{true: "\nwitnesses: ", false: "; "}[i == 0] + orOK(w.Name) + ": " + orOK(w.Reason)
+	}
+	for i, w := range now.IndexWitnesses {
+		text += map[bool]string{true: "\nindex witnesses: ", false: "; "}[i == 0] + orOK(w.Name) + ": " + orOK(w.Reason)
 	}
 	if now.Also != "" {
 		text += "\nalso: " + now.Also

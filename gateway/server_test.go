@@ -196,17 +196,17 @@ func TestOperation(t *testing.T) {
 	if a := h.get("/healthz"); a.Status != http.StatusOK || string(a.Body) != "ok\n" {
 		t.Errorf("healthz: %v", a)
 	}
-	if a := h.get("/readyz"); a.Status != http.StatusOK || !regexp.MustCompile(`^writes: ok\nreads: ok, checkpoint of size 3 published \d+ s ago\n$`).Match(a.Body) {
+	if a := h.get("/readyz"); a.Status != http.StatusOK || !regexp.MustCompile(`^writes: ok\nreads: ok, checkpoint of size 3 published \d+ s ago\nhistories: .+\n$`).Match(a.Body) {
 		t.Errorf("readyz: %v", a)
 	}
 	reason = errors.New("the demo's events are not logged yet")
-	for _, path := range []string{"/readyz", "/readyz?of=writes", "/readyz?of=reads"} {
+	for _, path := range []string{"/readyz", "/readyz?of=writes", "/readyz?of=reads", "/readyz?of=histories"} {
 		if a := h.get(path); a.Status != http.StatusServiceUnavailable || !strings.HasSuffix(string(a.Body), "\nalso: the demo's events are not logged yet\n") || a.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %v", path, a)
 		}
 	}
 	for _, path := range []string{"/readyz?of=all", "/readyz?of=reads&of=reads"} {
-		if a := h.get(path); a.Status != http.StatusBadRequest || !strings.Contains(a.refusal(), "neither reads nor writes") {
+		if a := h.get(path); a.Status != http.StatusBadRequest || !strings.Contains(a.refusal(), "none of reads, writes and histories") {
 			t.Errorf("%s: %v", path, a)
 		}
 	}

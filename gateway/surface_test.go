@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -16,6 +17,9 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/tallyroot/tallyroot/gateway"
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 )
 
 // The routes are what others build on.
@@ -46,7 +50,7 @@ func TestRoutes(t *testing.T) {
 	}
 	slices.Sort(routes)
 	want := []string{
-		"GET /docs", "GET /healthz", "GET /log/checkpoint", "GET /log/tile/entries/{index}", "GET /log/tile/{level}/{index}",
+		"GET /docs", "GET /healthz", "GET /index/checkpoint", "GET /index/tile/entries/{index}", "GET /index/tile/{level}/{index}", "GET /log/checkpoint", "GET /log/tile/entries/{index}", "GET /log/tile/{level}/{index}",
 		"GET /metrics", "GET /openapi.json", "GET /qr", "GET /readyz",
 		"GET /v1/event", "GET /v1/events", "GET /v1/history", "GET /v1/journey", "GET /v1/participants", "GET /v1/proof/consistency", "GET /v1/proof/inclusion",
 		"POST /v1/events", "POST /v1/events:batch", "POST /v1/events:validate", "POST /v1/participants", "POST /v1/participants/{id}/tokens",
@@ -66,8 +70,8 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	for route, code := range map[string]int{
-		"GET /": 404, "GET /v1": 404, "GET /v1/": 404, "GET /v1/nothing": 404, "DELETE /v1/event": 405, "POST /healthz": 405, "POST /v1/history": 405, "POST /v1/nothing": 404, "PUT /log/checkpoint": 405,
-		"GET /v1/events:batch": 405, "GET /index/checkpoint": 404,
+		"GET /": 404, "GET /v1": 404, "GET /v1/": 404, "GET /v1/nothing": 404, "DELETE /v1/event": 405, "POST /healthz": 405, "POST /v1/history": 405, "POST /v1/nothing": 404, "PUT /log/checkpoint": 405, "PUT /index/checkpoint": 405,
+		"GET /v1/events:batch": 405, "GET /index/nothing": 404,
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		a := h.do(method, path, "", nil)
@@ -214,12 +218,12 @@ func TestLogFiles(t *testing.T) {
 
 	// A reader that is not ours proves an entry from the files alone.
 	tree := tlog.Tree{N: int64(published.Size), Hash: tlog.Hash(published.Root)}
-	read := tlog.TileHashReader(tree, &tileClient{h})
+	read := tlog.TileHashReader(tree, &tileClient{h, "/log/"})
 	proof, err := tlog.ProveRecord(tree.N, 100, read)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash, err := tlog.TileHashReader(tree, &tileClient{h}).ReadHashes([]int64{tlog.StoredHashIndex(0, 100)})
+	hash, err := tlog.TileHashReader(tree, &tileClient{h, "/log/"}).ReadHashes([]int64{tlog.StoredHashIndex(0, 100)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,14 +242,56 @@ func TestLogFiles(t *testing.T) {
 	}
 }
 
+// The index log's files are those of a log, and its newest leaf is about the log's
+// newest checkpoint.
+func TestIndexFiles(t *testing.T) {
+	h := open(t, nil)
+	h.log(event(1))
+	published, _ := h.service.Published()
+	eventually(t, "the index is there", func() bool { return h.service.IndexStatus().Covered >= published.Size })
+	a := h.get("/index/checkpoint")
+	if a.Status != http.StatusOK || a.Header.Get("Cache-Control") != "no-cache" || a.Header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Fatalf("checkpoint: %v %v", a, a.Header)
+	}
+	c, _, err := checkpoint.Parse(a.Body)
+	if err != nil || c.Origin != h.service.Origin()+"/index" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	bundle := h.get(fmt.Sprintf("/index/tile/entries/000.p/%d", c.Size))
+	if !strings.Contains(bundle.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("bundle: %v", bundle.Header)
+	}
+	leaves, err := tiles.ParseBundle(bundle.Body)
+	if err != nil || uint64(len(leaves)) != c.Size {
+		t.Fatalf("%d leaves, %v", len(leaves), err)
+	}
+	newest, err := historyindex.ParseLeaf(leaves[c.Size-1])
+	if err != nil || newest.Checkpoint != published {
+		t.Errorf("the newest leaf is about %+v, %v", newest.Checkpoint, err)
+	}
+	tree := tlog.Tree{N: int64(c.Size), Hash: tlog.Hash(c.Root)}
+	hashes, err := tlog.TileHashReader(tree, &tileClient{h, "/index/"}).ReadHashes([]int64{tlog.StoredHashIndex(0, tree.N-1)})
+	if err != nil || hashes[0] != tlog.RecordHash(leaves[c.Size-1]) {
+		t.Errorf("the tiles: %v", err)
+	}
+	for _, path := range []string{"/index/", "/index/tile/0/000", fmt.Sprintf("/index/tile/0/000.p/%d", c.Size+1), "/index/../index.key", "/index/log-checkpoint.0"} {
+		if a := h.get(path); a.Status != http.StatusNotFound {
+			t.Errorf("%s: %.200s", path, a)
+		}
+	}
+}
+
 // tileClient reads tiles over HTTP for x/mod's tlog.
-type tileClient struct{ h *host }
+type tileClient struct {
+	h      *host
+	prefix string
+}
 
 func (c *tileClient) Height() int { return 8 }
 func (c *tileClient) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	var out [][]byte
 	for _, tile := range tiles {
-		path := strings.Replace(tile.Path(), "tile/8/", "/log/tile/", 1)
+		path := c.prefix + strings.Replace(tile.Path(), "tile/8/", "tile/", 1)
 		a := c.h.get(path)
 		if a.Status != http.StatusOK {
 			return nil, errors.New(path + ": " + a.String())

@@ -36,7 +36,7 @@ func recoverCommand() *cli.Command {
 			"  tallyroot recover --data /var/lib/tallyroot --policy policy.txt --index-policy index-policy.txt \\\n" +
 			"    --checkpoint saved.txt\n" +
 			"  tallyroot recover --data /var/lib/tallyroot --mysql 'tallyroot@tcp(db.example.org:3306)/tallyroot'",
-		Flags: append(slices.Concat(directoryFlags(), placeFlags(), fromEnvironment(
+		Flags: append(slices.Concat(directoryFlags(), indexDirectoryFlags(), placeFlags(), fromEnvironment(
 			&cli.StringFlag{Name: "policy", Usage: "the `FILE` of the policy whose witnesses are asked, or \"none\"", TakesFile: true},
 			&cli.StringFlag{Name: "index-policy", Usage: "the `FILE` of the index policy whose witnesses are asked, or \"none\"", TakesFile: true},
 			&cli.BoolFlag{Name: "witness-http", Usage: "ask witnesses of other machines without TLS too, in a network of one's own"},

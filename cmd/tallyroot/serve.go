@@ -35,9 +35,11 @@ func serveCommand() *cli.Command {
 			"tlog-policy; \"none\" says that nobody vouches for this log but its operator. It must be\n" +
 			"said: readers trust by it. A policy with witnesses names the log's key, which `tallyroot log key`\n" +
 			"makes before the first start. Their cosignatures are asked for, and what no quorum of them has\n" +
-			"cosigned is not published: events are then taken (202), and provable when witnesses are back.\n\n" +
-			"Keep --last-checkpoint out of the backup that DIR and the database are restored from: it\n" +
-			"is what notices that the log was put back to an older state.\n\n" +
+			"cosigned is not published: events are then taken (202), and provable when witnesses are back.\n" +
+			"--index-policy is the same for the history index, which proves that nothing is missing from a\n" +
+			"history: its log has a key and witnesses of its own, and is late without holding up the other.\n\n" +
+			"Keep --last-checkpoint and --last-index-checkpoint out of the backup that DIR and the database\n" +
+			"are restored from: they are what notices that a log was put back to an older state.\n\n" +
 			"Each flag can be said by a variable too, which the flag overrides; one that is set to\n" +
 			"nothing is not set. `tallyroot config show` prints what is in force.\n\n" +
 			"Examples:\n" +
@@ -71,7 +73,7 @@ func settingFlags() []cli.Flag {
 
 // dataFlags say which log, for the commands that open one themselves.
 func dataFlags() []cli.Flag {
-	return append(directoryFlags(), fromEnvironment(
+	return append(append(directoryFlags(), indexDirectoryFlags()...), fromEnvironment(
 		&cli.StringFlag{Name: "origin", Usage: "the log's `NAME`, such as log.example.org; it stands in everything that is signed, for good"},
 		&cli.StringFlag{Name: "policy", Usage: "the `FILE` of the policy that published checkpoints meet, or \"none\"", TakesFile: true},
 		&cli.StringFlag{Name: "index-policy", Usage: "the `FILE` of the policy that the history index's published checkpoints meet, or \"none\"", DefaultText: "none if --policy is none", TakesFile: true},
@@ -83,6 +85,12 @@ func directoryFlags() []cli.Flag {
 	return fromEnvironment(
 		&cli.StringFlag{Name: "data", Usage: "the `DIRECTORY` of the log's data", TakesFile: true},
 		&cli.StringFlag{Name: "last-checkpoint", Usage: "keep the last signed checkpoint in `FILE`", DefaultText: "last-checkpoint in --data", TakesFile: true},
+	)
+}
+
+// indexDirectoryFlags say where what the index log keeps is.
+func indexDirectoryFlags() []cli.Flag {
+	return fromEnvironment(
 		&cli.StringFlag{Name: "last-index-checkpoint", Usage: "keep the index log's last signed checkpoint in `FILE`", DefaultText: "last-index-checkpoint beside --last-checkpoint", TakesFile: true},
 	)
 }

@@ -74,6 +74,9 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 	if c.Log.Hooks, err = gateway.ObserveLog(metrics); err != nil {
 		return nil, err
 	}
+	if c.Log.OnIndexPublish, err = gateway.ObserveIndex(metrics); err != nil {
+		return nil, err
+	}
 	if s.Service, err = provenance.Open(ctx, c.Log); err != nil {
 		return nil, explainOpen(err, c.Log.Dir)
 	}

@@ -189,16 +189,19 @@ func path(name, description string) object {
 }
 
 var files = map[string]file{
-	"/log/checkpoint":           {"The newest checkpoint.", "text/plain", "A c2sp.org/tlog-checkpoint: a signed note.", nil},
-	"/log/tile/{level}/{index}": {"A tile of hashes.", "application/octet-stream", "Hashes of 32 bytes, by c2sp.org/tlog-tiles. Full tiles never change.", []object{path("level", "The tile's level, 0 for leaves."), path("index", "Its index, like `x001/234`; a partial tile ends in `.p/` and its width.")}},
-	"/log/tile/entries/{index}": {"A bundle of entries.", "application/octet-stream", "Each entry after its length (2 bytes, big-endian), by c2sp.org/tlog-tiles.", []object{path("index", "The bundle's index, like `x001/234`; a partial one ends in `.p/` and its width.")}},
+	"/log/checkpoint":             {"The newest checkpoint.", "text/plain", "A c2sp.org/tlog-checkpoint: a signed note.", nil},
+	"/log/tile/{level}/{index}":   {"A tile of hashes.", "application/octet-stream", "Hashes of 32 bytes, by c2sp.org/tlog-tiles. Full tiles never change.", []object{path("level", "The tile's level, 0 for leaves."), path("index", "Its index, like `x001/234`; a partial tile ends in `.p/` and its width.")}},
+	"/log/tile/entries/{index}":   {"A bundle of entries.", "application/octet-stream", "Each entry after its length (2 bytes, big-endian), by c2sp.org/tlog-tiles.", []object{path("index", "The bundle's index, like `x001/234`; a partial one ends in `.p/` and its width.")}},
+	"/index/checkpoint":           {"The index log's newest checkpoint.", "text/plain", "A c2sp.org/tlog-checkpoint: a signed note.", nil},
+	"/index/tile/{level}/{index}": {"A tile of the index log's hashes.", "application/octet-stream", "Hashes of 32 bytes, by c2sp.org/tlog-tiles. The newest leaf's tiles are there a moment before the checkpoint is.", []object{path("level", "The tile's level, 0 for leaves."), path("index", "Its index, like `x001/234`; a partial tile ends in `.p/` and its width.")}},
+	"/index/tile/entries/{index}": {"A bundle of the index log's leaves.", "application/octet-stream", "Each leaf after its length (2 bytes, big-endian), by c2sp.org/tlog-tiles: the map's root, and the log's checkpoint without signatures.", []object{path("index", "The bundle's index, like `x001/234`; a partial one ends in `.p/` and its width.")}},
 	"/qr": {"The QR code of an identifier.", "image/png", "A GS1 Digital Link on this service's domain, as a QR code.", []object{
 		{"name": "id", "in": "query", "required": true, "description": "The identifier.", "schema": object{"type": "string"}},
 		{"name": "format", "in": "query", "description": "`png` (the default) or `svg`.", "schema": object{"type": "string", "enum": []string{"png", "svg"}}},
 	}},
 	"/healthz": {"Whether the process runs.", "text/plain", "`ok`", nil},
-	"/readyz": {"Whether the service takes and publishes events, and has something to read.", "text/plain", "`writes:` and `reads:`, each on a line with the reason why not. 503 with the same lines when one of the two does not go on. As an object with `Accept: application/json`.", []object{
-		{"name": "of", "in": "query", "description": "`reads`: 503 only when there is nothing to read.", "schema": object{"type": "string", "enum": []string{"writes", "reads"}}},
+	"/readyz": {"Whether the service takes and publishes events, and has something to read.", "text/plain", "`writes:`, `reads:` and `histories:`, each on a line with the reason why not. 503 with the same lines when one of the first two does not go on. As an object with `Accept: application/json`.", []object{
+		{"name": "of", "in": "query", "description": "`reads`: 503 only when there is nothing to read. `histories`: only while none can be given.", "schema": object{"type": "string", "enum": []string{"writes", "reads", "histories"}}},
 	}},
 	"/metrics":      {"Metrics for Prometheus.", "text/plain", "Prometheus text format.", nil},
 	"/openapi.json": {"This document.", "application/json", "OpenAPI 3.1.", nil},
