@@ -473,9 +473,13 @@ func TestFiles(t *testing.T) {
 	}
 	s.get("/entry/0").holds(t, "first entry", "the operator of this service")
 	s.get(fmt.Sprintf("/entry/%d", index)).holds(t, "Stored, 1 March 2026", "farm", "tallyroot verify", "checked on your device", "quorum none")
-	for _, target := range []string{"/", "/entry/0", path(item), path(gtin), path(field)} {
+	for _, target := range []string{"/", "/entry/0", path(item), path(gtin), path(field), "/check"} {
 		a := s.get(target)
 		a.holds(t, "device", "quorum none")
+		// The policy of a page lets no script run but the verifier, and only where it is.
+		if have := a.header.Get("Content-Security-Policy"); strings.Contains(have, "script-src") != verifierTag.MatchString(a.body) {
+			t.Errorf("%s has the policy %q", target, have)
+		}
 		a.body = strings.ReplaceAll(a.body, "autocomplete=", "")
 		a.lacks(t, "omplete")
 	}

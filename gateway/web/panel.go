@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,6 +24,25 @@ func proposal(o Options) (verifier.Trust, error) {
 		t.IndexVerifiers = append(t.IndexVerifiers, index.Witnesses()[i].Key)
 	}
 	return t, nil
+}
+
+// checkPage is for proofs that were saved before, from here or from anywhere.
+type checkPage struct {
+	frame
+	Panel template.HTML
+}
+
+// check answers /check: a page that checks what is dropped on it.
+func (h *handler) check(w http.ResponseWriter, r *http.Request) {
+	p := checkPage{frame: h.frame("Check a proof")}
+	p.Verifies = true
+	var err error
+	if p.Panel, err = (verifier.Panel{Script: h.script, Trust: h.trust, Command: "tallyroot verify FILE --policy policy.txt --index-policy index-policy.txt"}).HTML(); err != nil {
+		h.failed(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", h.verifying)
+	h.page(w, r, http.StatusOK, "check", p)
 }
 
 // addPanel puts the panel into a product's page.

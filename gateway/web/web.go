@@ -125,6 +125,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.landing(w, r)
 	case path == "/id":
 		h.lookup(w, r)
+	case path == "/check":
+		h.check(w, r)
 	case path == "/qr":
 		h.qr(w, r)
 	case strings.HasPrefix(path, "/assets/"):

@@ -153,6 +153,7 @@ type host struct {
 	size    uint64 // the log's, by the page's word
 	cut     int    // how many steps the page says that it left out
 	alert   string
+	service string // the host that has the journey, if it is another one
 	proofs  int    // the status with which consistency proofs are answered
 	served  func() // called before a page is answered; may be nil
 	asked   []string
@@ -172,10 +173,11 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked = append(h.asked, r.URL.Path)
-	w.Header().Set("Content-Security-Policy", h.workers+"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "+verifier.ContentSecurityPolicy)
+	w.Header().Set("Content-Security-Policy", h.workers+"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "+verifier.ContentSecurityPolicy+" "+h.service)
 	switch r.URL.Path {
 	case "/v1/journey":
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Access-Control-Allow-Origin", "*") // as the service has it
 		w.WriteHeader(h.status)
 		_, _ = w.Write(h.journey)
 	case "/v1/proof/consistency":
@@ -192,7 +194,7 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.served()
 		}
 		panel, err := verifier.Panel{
-			ID: juice, Journey: "/v1/journey?id=" + juice, Consistency: "/v1/proof/consistency", Script: "/assets/verifier.js",
+			ID: juice, Journey: h.service + "/v1/journey?id=" + juice, Consistency: h.service + "/v1/proof/consistency", Script: "/assets/verifier.js",
 			Trust: h.trust, Size: h.size, Cut: h.cut,
 		}.HTML()
 		if err != nil {
@@ -346,7 +348,7 @@ func TestPage(t *testing.T) {
 	digest := sha256.Sum256(verifier.Script)
 	complete := []string{
 		"Nothing is missing, and nothing was changed.", fmt.Sprintf("Complete up to entry %d, witnessed at ", size), "All 60 entries stand in the log", "every signature holds",
-		"Witnesses: w1 (witness.example/1), w2 (witness.example/2); the quorum at ", "w1 (rebuilder.example/1), not the operator, went through the whole log",
+		"enough witnesses saw it at ", "They are w1 (witness.example/1), w2 (witness.example/2).", "w1 (rebuilder.example/1), not the operator, went through the whole log",
 		fmt.Sprintf("%x", digest), ", by the keys that this server names.", "whose word this checks", "Farm-3",
 	}
 
@@ -435,6 +437,22 @@ func TestPage(t *testing.T) {
 			t.Errorf("a step says %q", have)
 		}
 		h.set(func() { h.steps = steps })
+	})
+	t.Run("hides a recall", func(t *testing.T) {
+		s := tellWith(t, "urn:x:other")
+		s.Sign(verifytest.JSON(t, `{"eventID":"urn:uuid:recall","type":"ObjectEvent","action":"OBSERVE","eventTime":"2026-03-02T08:00:00Z","disposition":"recalled","quantityList":[{"epcClass":"`+juice+`"}]}`), s.Managed("shop", ""))
+		s.snapshot = s.Publish(uint64(time.Now().Unix()))
+		h := serve(t, s)
+		h.open(t, ctx, "").is(t, "bad", "page-alert", "it hides a warning that stands in the log", "This was recalled. Do not use it; ask the shop.")
+		h.set(func() { h.alert = "This was recalled. Do not use it; ask the shop." })
+		h.open(t, ctx, "").is(t, "good", "", "All 61 entries")
+	})
+	t.Run("from another host", func(t *testing.T) {
+		other := serve(t, s)
+		other.set(func() { other.service, other.trust = h.URL, s.trust })
+		h.set(func() { h.trust = verifier.Trust{} })
+		other.open(t, ctx, "").is(t, "good", "", "The proofs were fetched from "+strings.TrimPrefix(h.URL, "http://"), "Keys and policy: from "+strings.TrimPrefix(other.URL, "http://"))
+		h.set(func() { h.trust = s.trust })
 	})
 	t.Run("a second page", func(t *testing.T) {
 		pages := 0

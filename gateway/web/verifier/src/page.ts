@@ -91,7 +91,7 @@ class Panel {
 			else this.source.trust = parseTrust(this.section.dataset["trust"] ?? "{}", {});
 			return true;
 		} catch (e) {
-			this.fail("bad", "policy", "The keys and policy cannot be read.", String(e));
+			this.fail("bad", "policy", "The keys and policy cannot be read.", words(e));
 			return false;
 		}
 	}
@@ -106,7 +106,7 @@ class Panel {
 			if (run !== this.run) return;
 			this.subject = { saved, from: `fetched from ${new URL(address, location.href).host}`, file: false };
 		} catch (e) {
-			if (run === this.run) this.fail("part", "absent", "The proofs did not come, so nothing is checked.", String(e));
+			if (run === this.run) this.fail("part", "absent", "The proofs did not come, so nothing is checked.", words(e));
 			return;
 		}
 		await this.check();
@@ -128,7 +128,7 @@ class Panel {
 				const added = own && !isObjectText(text); // to what the reader brought before
 				this.source = { trust: parseTrust(text, added ? trust : {}), from: `${added ? `${from}, and ` : ""}from the file ${file.name}`, own: true };
 			} catch (e) {
-				return this.fail("bad", "policy", `${file.name} is neither a saved proof nor keys and a policy.`, String(e));
+				return this.fail("bad", "policy", `${file.name} is neither a saved proof nor keys and a policy.`, words(e));
 			}
 		}
 		await this.check();
@@ -247,9 +247,12 @@ const prover =
 		return proof.map((h) => hash(String(h)) ?? new Uint8Array());
 	};
 
+const words = (e: unknown): string => (e instanceof Error ? e.message : String(e));
+
 async function fetchBytes(address: string): Promise<Bytes> {
 	const response = await fetch(address, { headers: { Accept: "application/json" }, credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(patience) });
-	if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
+	if (response.status === 503) throw new Error("The server is busy, or its proofs are not made yet (503). Check again in a moment.");
+	if (!response.ok || !response.body) throw new Error(`The server answered ${response.status}.`);
 	const parts: Bytes[] = [];
 	let size = 0;
 	const reader = response.body.getReader();
@@ -259,7 +262,7 @@ async function fetchBytes(address: string): Promise<Bytes> {
 		size += value.length;
 		if (size > maxSaved) {
 			void reader.cancel();
-			throw new Error("the server’s answer is too large");
+			throw new Error("The server’s answer is too large.");
 		}
 		parts.push(value);
 	}

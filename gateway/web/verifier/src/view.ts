@@ -31,7 +31,7 @@ export class View {
 	private readonly section: HTMLElement;
 	private readonly home = document.createComment("");
 	private readonly title = element("h2");
-	private readonly status = named("said", element("div"));
+	private readonly status = element("div");
 	private readonly body = element("div");
 
 	constructor(section: HTMLElement, controls: HTMLElement) {

@@ -29,7 +29,7 @@ async function compare(report: Report, { role, key, signed }: Seen, prove: Prove
 	const last = memory.last(origin)?.size;
 	let proof: readonly Bytes[] = [];
 	let without = "";
-	if (last && last !== size) proof = await (last < size ? prove(role, last, size) : prove(role, size, last)).catch((e: unknown) => ((without = String(e)), []));
+	if (last && last !== size) proof = await (last < size ? prove(role, last, size) : prove(role, size, last)).catch((e: unknown) => ((without = e instanceof Error ? e.message : String(e)), []));
 	try {
 		memory.see(signed, proof);
 	} catch (e) {

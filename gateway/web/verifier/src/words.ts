@@ -108,7 +108,7 @@ function about(claim: Claim, a: Anchor, n: number, unsigned: number, asked: bool
 	const r: Report = { tone: tones[claim], headline: headline(claim, n), claim: sentence(claim, a), yes: [], no: [], details: [], size, seen: [] };
 	if (claim === "complete") r.yes.push(`${who(a.rebuilders)}, not the operator, went through the whole log: it holds nothing${n > 0 ? " else" : ""} about this.`);
 	if (n > 0) r.yes.push(`${n === 1 ? "The one entry stands" : `All ${n} entries stand`} in the log as reported${unsigned > 0 ? "." : ", and every signature holds."}`);
-	if (a.log.time !== undefined) r.yes.push(`Everybody is shown the same log. Witnesses: ${who(a.log.witnesses)}; the quorum at ${date(a.log.time)}.`);
+	if (a.log.time !== undefined) r.yes.push(`Everybody is shown the same log: enough witnesses saw it at ${date(a.log.time)}. They are ${who(a.log.witnesses)}.`);
 	if (unsigned > 0) r.no.push(`Who reported ${plural(unsigned, "entry", "entries")}: the signatures do not hold. Such an entry is unauthenticated and counts for nothing.`);
 	if (claim === "complete-by-operator") r.no.push("That nothing was left out: nobody but the operator has gone through the log for that.");
 	if (a.log.time === undefined) r.no.push("That everybody is shown the same log: no witness vouches for it (quorum none).");
