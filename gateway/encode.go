@@ -207,11 +207,7 @@ func appendHistory(b []byte, h *v1.History, outer bool) (_ []byte, ok bool) {
 		return nil, false
 	}
 	if h.MapProof != nil {
-		m, err := marshalOptions.Marshal(h.MapProof)
-		if err != nil {
-			return nil, false
-		}
-		b = append(append(b, `,"mapProof":`...), m...)
+		b = appendMapProof(append(b, `,"mapProof":`...), h.MapProof)
 	}
 	b = append(b, `,"positions":[`...)
 	for i, p := range h.Positions {
@@ -244,6 +240,21 @@ func appendHistory(b []byte, h *v1.History, outer bool) (_ []byte, ok bool) {
 		b = append(b, ']')
 	}
 	return append(b, '}'), true
+}
+
+func appendMapProof(b []byte, p *v1.History_MapProof) []byte {
+	b = strconv.AppendBool(append(b, `{"present":`...), p.Present)
+	b = appendBytes(append(b, `,"key":`...), p.Key)
+	b = appendBytes(append(b, `,"value":`...), p.Value)
+	b = append(b, `,"path":[`...)
+	for i, step := range p.Path {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendUint(append(b, `{"bit":`...), uint64(step.Bit), 10)
+		b = append(appendBytes(append(b, `,"hash":`...), step.Hash), '}')
+	}
+	return append(b, "]}"...)
 }
 
 func appendJourney(j *v1.Journey) (_ []byte, ok bool) {

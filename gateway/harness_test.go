@@ -62,6 +62,9 @@ func open(t testing.TB, change func(*gateway.Options), config ...func(*provenanc
 	h.farm = h.participant("farm", "0950600", "urn:uuid:", "https://example.org/")
 	h.shop = h.participant("shop", "0614141")
 	h.serve()
+	if config == nil {
+		h.indexed()
+	}
 	return h
 }
 
@@ -77,7 +80,7 @@ func (h *host) reopen(config func(*provenance.Config)) {
 func (h *host) openService(config func(*provenance.Config)) {
 	h.t.Helper()
 	c := provenance.Config{
-		Dir: h.dir, Origin: origin, MinFree: 1, Logger: slog.New(slog.DiscardHandler),
+		Dir: h.dir, Origin: origin, MinFree: 1, IndexEvery: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 		Backend: func(ctx context.Context, dir string) (trillianlog.Backend, error) {
 			return embedded.Open(ctx, dir, embedded.Options{Logger: slog.New(slog.DiscardHandler), MinFree: 1})
 		},
@@ -125,6 +128,21 @@ func (h *host) serve() {
 		cancel()
 		return <-done
 	})
+}
+
+// indexed waits until histories have all that is published.
+func (h *host) indexed() {
+	h.t.Helper()
+	published, _ := h.service.Published()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		st := h.service.IndexStatus()
+		if st.Readable == nil && st.Covered >= published.Size {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.t.Fatalf("the index covers %d of %d entries: %+v", st.Covered, published.Size, st)
+		}
+	}
 }
 
 // stop ends what runs, the last first.

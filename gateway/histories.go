@@ -33,11 +33,7 @@ func (s *histories) GetHistory(ctx context.Context, req *v1.GetHistoryRequest) (
 	if err != nil {
 		return nil, fail(ctx, err)
 	}
-	size := entriesSize(h)
-	for i := range h.Participants {
-		size += entriesSize(&h.Participants[i])
-	}
-	if err := s.holdAnswer(ctx, size); err != nil {
+	if err := s.holdAnswer(ctx, h.Weight()); err != nil {
 		return nil, fail(ctx, err)
 	}
 	m := historyMessage(h)
@@ -51,38 +47,41 @@ func (s *histories) GetJourney(ctx context.Context, req *v1.GetJourneyRequest) (
 	if req.Id == "" {
 		return nil, fail(ctx, invalid("id", "is missing; write ?id=IDENTIFIER, percent-encoded"))
 	}
-	list, notFollowed, err := s.service.JourneyHistories(ctx, req.Id)
+	j, err := s.service.JourneyHistories(ctx, req.Id)
 	if err != nil {
 		return nil, fail(ctx, err)
 	}
-	size := 0
-	for i := range list {
-		size += entriesSize(&list[i])
-	}
-	if err := s.holdAnswer(ctx, size); err != nil {
+	if err := s.holdAnswer(ctx, j.Weight()); err != nil {
 		return nil, fail(ctx, err)
 	}
-	m := &v1.Journey{NotFollowed: notFollowed}
-	for i := range list {
-		m.Histories = append(m.Histories, historyMessage(&list[i]))
+	m := &v1.Journey{NotFollowed: j.NotFollowed}
+	for i := range j.Histories {
+		m.Histories = append(m.Histories, historyMessage(&j.Histories[i]))
 	}
 	return m, nil
 }
 
-// entriesSize is how many bytes the entries have, with what stands beside them.
-func entriesSize(h *history.History) int {
-	n := 8 * len(h.Positions)
-	for _, e := range h.Entries {
-		n += len(e.Entry) + 32*len(e.Proof)
-	}
-	return n
-}
-
 // historyMessage leaves participants out.
 func historyMessage(h *history.History) *v1.History {
-	m := &v1.History{Id: h.ID, Kind: h.Kind, LogCheckpoint: h.LogCheckpoint, Positions: h.Positions}
+	m := &v1.History{
+		Id: h.ID, Kind: h.Kind, IndexCheckpoint: &h.Index.Checkpoint, IndexLeaf: &h.Index.Leaf, IndexProof: hashes(h.Index.LeafProof),
+		LogCheckpoint: h.LogCheckpoint, MapProof: mapProof(&h.Index.MapProof), Positions: h.Positions,
+	}
 	for _, e := range h.Entries {
 		m.Entries = append(m.Entries, &v1.History_Entry{Index: e.Index, Entry: e.Entry, Proof: hashes(e.Proof)})
+	}
+	return m
+}
+
+func mapProof(p *historyindex.Proof) *v1.History_MapProof {
+	m := &v1.History_MapProof{Present: p.Present, Path: make([]*v1.History_MapProof_Step, len(p.Path))}
+	if !p.Empty {
+		m.Key, m.Value = p.Key[:], p.Value[:]
+	}
+	steps := make([]v1.History_MapProof_Step, len(p.Path))
+	for i := range p.Path {
+		m.Path[i] = &steps[i]
+		m.Path[i].Bit, m.Path[i].Hash = uint32(p.Path[i].Bit), p.Path[i].Hash[:]
 	}
 	return m
 }

@@ -36,8 +36,10 @@ const (
 	reasonConflict   = "CONFLICT" // metadata: index
 	reasonRate       = "RATE_LIMIT"
 	reasonUnderWay   = "UNDER_WAY"
+	reasonNotIndexed = "NOT_INDEXED"
 	retryUnderWay    = time.Second
 	retryUnavailable = 2 * time.Second
+	retryNotIndexed  = 5 * time.Second
 )
 
 // internalText is all that a client is told of a failure on this side.
@@ -125,6 +127,8 @@ func statusOf(err error) *status.Status {
 		return problem(codes.AlreadyExists, err.Error())
 	case errors.As(err, &unavailable):
 		return problem(codes.Unavailable, unavailable.Why+"; send it again in "+span(unavailable.After), retryIn(unavailable.After))
+	case errors.Is(err, provenance.ErrNotIndexed):
+		return problem(codes.Unavailable, provenance.ErrNotIndexed.Error(), info(reasonNotIndexed), retryIn(retryNotIndexed))
 	case errors.Is(err, provenance.ErrUnavailable):
 		return problem(codes.Unavailable, err.Error(), retryIn(retryUnavailable))
 	case errors.Is(err, context.Canceled):

@@ -134,6 +134,7 @@ func TestGRPC(t *testing.T) {
 			if _, err := client.GetEvent(context.Background(), &v1.GetEventRequest{Index: proto.Uint64(1000)}); status.Code(err) != codes.NotFound {
 				t.Errorf("an index that is not there: %v", err)
 			}
+			h.indexed()
 			history, err := v1.NewHistoryServiceClient(conn).GetHistory(context.Background(), &v1.GetHistoryRequest{Id: "urn:epc:id:sgtin:950600.0013435.S1"})
 			if err != nil || len(history.Positions) != 1 || len(history.Participants) != 2 {
 				t.Errorf("history: %v, %v", history, err)

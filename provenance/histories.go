@@ -3,8 +3,6 @@ package provenance
 import (
 	"context"
 	"fmt"
-	"math"
-	"slices"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/gs1"
@@ -12,34 +10,34 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 )
 
-// History gives the entries under one key, at the published checkpoint, each
-// with its inclusion proof, and the histories of those who signed them. The
-// positions are always the whole list, and so are the entries up to
+// History gives the entries under one key with all that package verify checks: the
+// proof that the history index has these positions or none, an inclusion proof of
+// each entry, and the histories of the operator and of those who signed. All of it
+// is proved at one checkpoint of each log, those of the newest snapshot.
+//
+// The positions are always the whole list, and so are the entries up to
 // history.PageLimit of them; of a longer list it gives at most limit (0 or more
 // than history.PageLimit: that many), from offset on.
-func (s *Service) History(ctx context.Context, kind historyindex.Kind, id string, offset uint64, limit int) (*history.History, error) {
+func (r *Reader) History(ctx context.Context, kind historyindex.Kind, id string, offset uint64, limit int) (*history.History, error) {
 	key, err := historyKey(kind, id)
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.readers.turn(ctx)
+	q, end, err := r.ask(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	published, checkpoint := s.log.Published()
-	h, signers, err := s.provenHistory(ctx, key, published.Size, string(checkpoint), offset, limit, math.MaxInt)
+	defer end()
+	h, err := q.history(ctx, key, offset, limit)
 	if err != nil {
 		return nil, err
 	}
-	keys := []historyindex.Key{{Kind: historyindex.Operator, Identifier: entry.Operator}}
-	for _, id := range signers {
-		if id != entry.Operator {
-			keys = append(keys, historyindex.Key{Kind: historyindex.Participant, Identifier: id})
-		}
+	by := newSigners()
+	if err := by.of(h.Entries); err != nil {
+		return nil, err
 	}
-	for _, key := range keys {
-		p, _, err := s.provenHistory(ctx, key, published.Size, string(checkpoint), 0, history.PageLimit, math.MaxInt)
+	for _, key := range by.keys {
+		p, err := q.history(ctx, key, 0, history.PageLimit)
 		if err != nil {
 			return nil, err
 		}
@@ -70,14 +68,12 @@ func historyKey(kind historyindex.Kind, id string) (historyindex.Key, error) {
 	return historyindex.Key{Kind: kind, Identifier: id}, nil
 }
 
-// provenHistory gives the history without its participants, and who signed the
-// entries that it holds: those of the page that fit maxBytes.
-func (s *Service) provenHistory(ctx context.Context, key historyindex.Key, size uint64, checkpoint string, offset uint64, limit, maxBytes int) (*history.History, []string, error) {
-	positions, err := s.projection.Positions(key, size)
+// history gives a history without its participants.
+func (q *question) history(ctx context.Context, key historyindex.Key, offset uint64, limit int) (*history.History, error) {
+	positions, proof, err := q.positions(key)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	h := &history.History{ID: key.Identifier, Kind: key.Kind.String(), LogCheckpoint: checkpoint, Positions: positions}
 	page := positions
 	if len(positions) > history.PageLimit {
 		if limit <= 0 || limit > history.PageLimit {
@@ -86,25 +82,64 @@ func (s *Service) provenHistory(ctx context.Context, key historyindex.Key, size 
 		page = positions[min(offset, uint64(len(positions))):]
 		page = page[:min(limit, len(page))]
 	}
-	var signers []string
+	h := q.frame(key, positions, proof, len(page))
 	for _, index := range page {
-		e, err := s.entryAt(ctx, index)
+		b, err := q.bytes(ctx, index)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if maxBytes -= len(e.bytes); maxBytes < 0 {
-			break
-		}
-		proof, err := s.tiles.InclusionProof(index, size)
+		proof, err := q.prove(index)
 		if err != nil {
-			return nil, nil, fmt.Errorf("prove the entry at index %d: %w", index, err)
+			return nil, err
 		}
-		h.Entries = append(h.Entries, history.Entry{Index: index, Entry: e.bytes, Proof: proof})
-		for _, id := range e.Participants {
-			if !slices.Contains(signers, id) {
-				signers = append(signers, id)
+		h.Entries = append(h.Entries, history.Entry{Index: index, Entry: b, Proof: proof})
+	}
+	return h, nil
+}
+
+// frame gives a history that has everything but its entries.
+func (q *question) frame(key historyindex.Key, positions []uint64, proof historyindex.Proof, entries int) *history.History {
+	return &history.History{
+		ID: key.Identifier, Kind: key.Kind.String(), LogCheckpoint: string(q.LogCheckpoint), Positions: positions,
+		Index:   &history.Index{Checkpoint: string(q.IndexCheckpoint), Leaf: string(q.IndexLeaf), LeafProof: q.IndexProof, MapProof: proof},
+		Entries: make([]history.Entry, 0, entries),
+	}
+}
+
+// prove proves that the log has the entry at index.
+func (q *question) prove(index uint64) ([][32]byte, error) {
+	proof, err := q.tiles.InclusionProof(index, q.Size)
+	if err != nil {
+		return nil, fmt.Errorf("prove the entry at index %d: %w", index, err)
+	}
+	return proof, nil
+}
+
+var operatorKey = historyindex.Key{Kind: historyindex.Operator, Identifier: entry.Operator}
+
+// signers gathers the keys of those who signed entries, the operator's first, each
+// once.
+type signers struct {
+	keys []historyindex.Key
+	have map[string]bool // by participant
+}
+
+func newSigners() *signers {
+	return &signers{keys: []historyindex.Key{operatorKey}, have: map[string]bool{entry.Operator: true}}
+}
+
+func (s *signers) of(entries []history.Entry) error {
+	for _, e := range entries {
+		participants, err := entry.Signers(e.Entry)
+		if err != nil {
+			return fmt.Errorf("the entry at index %d: %w", e.Index, err)
+		}
+		for _, id := range participants {
+			if !s.have[id] {
+				s.have[id] = true
+				s.keys = append(s.keys, historyindex.Key{Kind: historyindex.Participant, Identifier: id})
 			}
 		}
 	}
-	return h, signers, nil
+	return nil
 }

@@ -56,6 +56,7 @@ func TestJourneyIsBounded(t *testing.T) {
 		subs = append(subs, packed("ADD", pallet, crate, i, ""), packed("ADD", crate, pallet, i, ""), packed("DELETE", pallet, pallet, i, ""))
 	}
 	logAll(t, s, farm, subs)
+	indexed(t, s)
 	journey, err := s.Journey(t.Context(), crate)
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +90,7 @@ func TestJourneyInsideAContainer(t *testing.T) {
 		packed("ADD", pallet, crate, 50, ""),
 		seen(3, 58, pallet), // in it again
 	})
+	indexed(t, s)
 	journey, err := s.Journey(t.Context(), crate)
 	if err != nil {
 		t.Fatal(err)
@@ -120,10 +122,12 @@ func TestJourneyHistoriesAreBounded(t *testing.T) {
 			strings.Join(list, ","), i, strings.Repeat("x", 60_000))})
 	}
 	logAll(t, s, farm, subs)
-	histories, missed, err := s.JourneyHistories(t.Context(), crate)
+	indexed(t, s)
+	answer, err := s.JourneyHistories(t.Context(), crate)
 	if err != nil {
 		t.Fatal(err)
 	}
+	histories, missed := answer.Histories, answer.NotFollowed
 	size := 0
 	for _, h := range histories {
 		for _, e := range h.Entries {

@@ -49,6 +49,7 @@ func (x *indexed) open(ctx context.Context, c Config, signer note.Signer, log in
 		Signer:    signer,
 		Policy:    x.policy,
 		Log:       log,
+		Every:     c.IndexEvery,
 		OnPublish: c.OnIndexPublish,
 		Logger:    c.Logger,
 	}

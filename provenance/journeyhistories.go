@@ -3,82 +3,79 @@ package provenance
 import (
 	"context"
 
-	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/history"
-	"github.com/tallyroot/tallyroot/provenance/historyindex"
 )
 
-// positionSize is what a history's position takes in JSON, at most, in bytes.
-const positionSize = 24
+// JourneyHistories gives the histories with which a reader can follow a thing for
+// itself, those too that hold nothing, with all that package verify checks; then
+// those of the operator and of the participants who signed the entries, each once.
+// All of it is proved at one checkpoint of each log, those of the newest snapshot.
+//
+// A history for which there is no room is left out, and of one that is longer than a
+// page there is the beginning: the journey is incomplete then, and notFollowed has
+// the identifier.
+func (r *Reader) JourneyHistories(ctx context.Context, id string) (*history.Journey, error) {
+	if err := checkThing(id); err != nil {
+		return nil, err
+	}
+	q, end, err := r.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	f, err := q.follow(ctx, id, true)
+	if err != nil {
+		return nil, err
+	}
+	return f.answer(ctx)
+}
 
-// JourneyHistories gives the histories of a journey (see Journey), all at its
-// checkpoint, with which a reader can follow the thing for itself; then, once
-// each, those of the operator and of the participants who signed the entries.
-// A history that is longer than a page, or than the journey's bound allows, is
-// cut or left out, and its identifier is among those that were not followed.
-func (s *Service) JourneyHistories(ctx context.Context, id string) (histories []history.History, notFollowed []string, err error) {
-	done, err := s.readers.turn(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer done()
-	journey, err := s.journey(ctx, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	missed := map[string]bool{}
-	miss := func(id string) {
-		if !missed[id] {
-			missed[id] = true
-			notFollowed = append(notFollowed, id)
+func (f *followed) answer(ctx context.Context) (*history.Journey, error) {
+	j := &history.Journey{}
+	by := newSigners()
+	proofs := map[uint64][][32]byte{} // many entries stand in several histories
+	for _, key := range f.journey.Keys {
+		read := f.histories[key]
+		if read == nil {
+			continue // there was no room
 		}
-	}
-	for _, id := range journey.NotFollowed {
-		miss(id)
-	}
-	signed := map[string]bool{entry.Operator: true}
-	signers := []historyindex.Key{{Kind: historyindex.Operator, Identifier: entry.Operator}}
-	room := 0
-	add := func(key historyindex.Key) ([]string, error) {
-		if room <= 0 {
-			miss(key.Identifier)
-			return nil, nil
+		h := f.frame(key, read.positions, read.proof, len(read.entries))
+		for _, e := range read.entries {
+			proof, ok := proofs[e.Index]
+			if !ok {
+				var err error
+				if proof, err = f.prove(e.Index); err != nil {
+					return nil, err
+				}
+				proofs[e.Index] = proof
+			}
+			h.Entries = append(h.Entries, history.Entry{Index: e.Index, Entry: e.Bytes, Proof: proof})
 		}
-		h, by, err := s.provenHistory(ctx, key, journey.Size, string(journey.Checkpoint), 0, history.PageLimit, room)
-		if err != nil {
+		if err := by.of(h.Entries); err != nil {
 			return nil, err
 		}
-		if len(h.Entries) < len(h.Positions) {
-			miss(key.Identifier)
+		j.Histories = append(j.Histories, *h)
+	}
+	missed := f.journey.Missed
+	room := MaxJourneyBytes
+	for _, key := range by.keys {
+		if len(j.Histories) == history.MaxHistories || room <= 0 {
+			missed = append(missed, key)
+			continue
 		}
-		if room -= positionSize * len(h.Positions); room <= 0 {
-			miss(key.Identifier) // not even the list of its places has room
-			return nil, nil
+		h, err := f.history(ctx, key, 0, history.PageLimit)
+		if err != nil {
+			return nil, err
 		}
 		for _, e := range h.Entries {
 			room -= len(e.Entry)
 		}
-		histories = append(histories, *h)
-		return by, nil
-	}
-	room = 2 * MaxJourneyBytes // what was read on the way, and the positions
-	for _, key := range journey.Keys {
-		by, err := add(key)
-		if err != nil {
-			return nil, nil, err
+		if len(h.Entries) < len(h.Positions) || room < 0 {
+			missed = append(missed, key)
+			continue
 		}
-		for _, id := range by {
-			if !signed[id] {
-				signed[id] = true
-				signers = append(signers, historyindex.Key{Kind: historyindex.Participant, Identifier: id})
-			}
-		}
+		j.Histories = append(j.Histories, *h)
 	}
-	room = MaxJourneyBytes // the signers' statements
-	for _, key := range signers {
-		if _, err := add(key); err != nil {
-			return nil, nil, err
-		}
-	}
-	return histories, notFollowed, nil
+	j.NotFollowed = identifiers(missed)
+	return j, nil
 }

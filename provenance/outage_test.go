@@ -52,6 +52,7 @@ func TestReadsNeedNoBackEnd(t *testing.T) {
 		mustLog(t, s, shop, event(1, id+fmt.Sprintf(`,"errorDeclaration":{"declarationTime":"2026-04-03T00:00:00.%03dZ"}`, i)))
 	}
 	thing := "https://id.gs1.org/01/09506000134352/21/1"
+	indexed(t, s)
 	b.Set(outagetest.Fails)
 	eventually(t, "nothing is taken", func() bool { return s.Takes() != nil })
 	before := b.Count()
@@ -69,7 +70,7 @@ func TestReadsNeedNoBackEnd(t *testing.T) {
 		"one's list":    func() error { _, err := s.Recent(t.Context(), farm.Participant, 10); return err },
 		"the history":   func() error { _, err := s.History(t.Context(), historyindex.Object, thing, 0, 0); return err },
 		"the journey":   func() error { _, err := s.Journey(t.Context(), thing); return err },
-		"its histories": func() error { _, _, err := s.JourneyHistories(t.Context(), thing); return err },
+		"its histories": func() error { _, err := s.JourneyHistories(t.Context(), thing); return err },
 		"inclusion":     func() error { _, _, _, _, err := s.InclusionProof(mine.Index, 0); return err },
 		"consistency":   func() error { _, _, err := s.ConsistencyProof(1, 0); return err },
 		"a participant": func() error { _, err := s.Participant(farm.Participant); return err },

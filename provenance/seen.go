@@ -1,11 +1,8 @@
 package provenance
 
 import (
-	"context"
-
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/epcis"
-	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/verify"
 )
 
@@ -33,46 +30,24 @@ func (e Seen) HasEffect() bool {
 	return e.Unauthenticated == nil && !e.Duplicate && e.Withdrawn == nil && !e.Declaration
 }
 
-// minEntrySize is less than any entry has, in bytes: a signature alone takes as
-// much.
-const minEntrySize = 92
-
-// read gives the history of a key up to size, and of very long ones the beginning
-// that fits maxBytes; whole says which.
-func (s *Service) read(ctx context.Context, key historyindex.Key, size uint64, maxBytes int) (seen []Seen, whole bool, err error) {
-	positions, err := s.projection.Oldest(key, size, maxBytes/minEntrySize+1)
-	if err != nil {
-		return nil, false, err
-	}
-	whole = true
-	var judged []verify.Judged
-	for _, index := range positions {
-		e, err := s.entryAt(ctx, index)
-		if err != nil {
-			return nil, false, err
-		}
-		if !historyindex.Has(e.Entry, key) {
-			continue // two hashes met in the projection
-		}
-		if maxBytes -= len(e.bytes); maxBytes < 0 {
-			whole = false
-			break
-		}
-		judged = append(judged, verify.Judged{Index: index, Entry: e.Entry, Signature: s.VerifyAt(index, e.Entry)})
-		seen = append(seen, Seen{Index: index, Entry: e.Entry, Bytes: e.bytes})
+// see judges the entries of a history, which stand in the log's order.
+func (q *question) see(entries []located) []Seen {
+	seen := make([]Seen, len(entries))
+	judged := make([]verify.Judged, len(entries))
+	for i, e := range entries {
+		judged[i] = verify.Judged{Index: e.index, Entry: e.Entry, Signature: q.verified.check(q.state, e)}
 	}
 	verify.Relate(judged)
-	at := make(map[uint64]*Seen, len(seen))
-	for i := range seen {
-		at[seen[i].Index] = &seen[i]
+	at := make(map[uint64]*Seen, len(entries))
+	for i, j := range judged {
+		seen[i] = Seen{Index: j.Index, Entry: j.Entry, Bytes: entries[i].bytes, Unauthenticated: j.Signature, Duplicate: j.DuplicateOf != nil}
+		_, seen[i].Declaration = epcis.ErrorDeclared(j.Entry.JSON)
+		at[j.Index] = &seen[i]
 	}
 	for i, j := range judged {
-		e := &seen[i]
-		e.Unauthenticated, e.Duplicate = j.Signature, j.DuplicateOf != nil
-		_, e.Declaration = epcis.ErrorDeclared(j.Entry.JSON)
 		if j.WithdrawnBy != nil {
-			e.Withdrawn = at[*j.WithdrawnBy]
+			seen[i].Withdrawn = at[*j.WithdrawnBy]
 		}
 	}
-	return seen, whole, nil
+	return seen
 }

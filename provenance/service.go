@@ -75,6 +75,9 @@ type Config struct {
 	IntegrationTimeout time.Duration
 	// Hooks are told what the log does, for metrics.
 	Hooks trillianlog.Hooks
+	// IndexEvery is the time from one index checkpoint to the next; 0: the second below
+	// which the format does not go.
+	IndexEvery time.Duration
 	// OnIndexPublish is told how long the index took for the log's newest checkpoint.
 	OnIndexPublish func(took time.Duration)
 
@@ -88,6 +91,8 @@ const DefaultMinFree = 256 << 20
 
 // Service logs events and reads histories. It is safe for concurrent use.
 type Service struct {
+	*Reader // of this log
+
 	origin      string
 	logger      *slog.Logger
 	now         func() time.Time
@@ -111,9 +116,7 @@ type Service struct {
 
 	numbering turns // of product and place statements: one at a time
 	underWay  underWay
-	masters   masters
-	verified  verified
-	readers   turns // of histories and journeys
+	masters   *masters
 
 	closing sync.Once
 	closed  error
@@ -134,7 +137,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if c.LastIndexCheckpoint == "" {
 		c.LastIndexCheckpoint = filepath.Join(filepath.Dir(c.LastCheckpoint), "last-index-checkpoint")
 	}
-	s := &Service{origin: c.Origin, logger: c.Logger, now: c.Now, changing: map[string]bool{}, readers: make(turns, maxReaders), numbering: make(turns, 1)}
+	s := &Service{origin: c.Origin, logger: c.Logger, now: c.Now, changing: map[string]bool{}, numbering: make(turns, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -209,6 +212,8 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 	if err := s.index.open(ctx, c, indexSigner, indexSource{s.tiles, s.log}); err != nil {
 		return err
 	}
+	s.Reader = NewReader(ReaderOptions{Index: s.index.log, Tiles: s.tiles, State: s.projection.State()})
+	s.masters = s.newMasters()
 	announce.to.Store(s.index.log)
 	s.index.log.LogPublished()
 	s.catchUp(ctx)

@@ -39,7 +39,7 @@ func open(t *testing.T, dir string) *provenance.Service {
 func config(t *testing.T, dir string) provenance.Config {
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	return provenance.Config{
-		Dir: dir, Origin: origin, MinFree: 1,
+		Dir: dir, Origin: origin, MinFree: 1, IndexEvery: time.Millisecond,
 		Backend: func(ctx context.Context, dir string) (trillianlog.Backend, error) {
 			return embedded.Open(ctx, dir, embedded.Options{})
 		},
@@ -49,6 +49,16 @@ func config(t *testing.T, dir string) provenance.Config {
 }
 
 var admin = provenance.Caller{Admin: true}
+
+// indexed waits until histories have all that is published.
+func indexed(t *testing.T, s *provenance.Service) {
+	t.Helper()
+	published, _ := s.Published()
+	eventually(t, "the index covers the log", func() bool {
+		st := s.IndexStatus()
+		return st.Readable == nil && st.Covered >= published.Size
+	})
+}
 
 // add makes a participant and gives it as a caller.
 func add(t *testing.T, s *provenance.Service, name string, grants ...string) provenance.Caller {
@@ -109,6 +119,7 @@ func TestLogAndReadBack(t *testing.T) {
 	if _, err := verify.Receipt(found.Entry, logged.Receipt, trust); err != nil {
 		t.Errorf("the receipt does not verify: %v", err)
 	}
+	indexed(t, s)
 	h, err := s.History(t.Context(), historyindex.Object, "urn:epc:id:sgtin:9506000.013435.1", 0, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -292,11 +303,13 @@ func TestErrorDeclaration(t *testing.T) {
 	}
 	// Somebody else's declaration is taken, and withdraws nothing.
 	mustLog(t, s, other, event(1, `,"eventID":"`+id+`"`+declared))
+	indexed(t, s)
 	journey, err := s.Journey(t.Context(), "https://id.gs1.org/01/09506000134352/21/1")
 	if err != nil || journey.Steps[0].Withdrawn != nil {
 		t.Errorf("withdrawn by somebody else: %v", err)
 	}
 	mustLog(t, s, farm, event(1, `,"eventID":"`+id+`"`+declared))
+	indexed(t, s)
 	if journey, err = s.Journey(t.Context(), "https://id.gs1.org/01/09506000134352/21/1"); err != nil {
 		t.Fatal(err)
 	}

@@ -4,21 +4,13 @@ import (
 	"sync"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/provenance/participant"
 )
 
-// VerifyAt says why the signatures of the entry that stands at a published
-// position do not hold there; nil when they do. What held once is remembered: the
-// state below a position never changes, and readers ask for the same things.
+// VerifyAt says why the signatures of the entry that stands at a published position
+// do not hold there; nil when they do.
 func (s *Service) VerifyAt(index uint64, e *entry.Entry) error {
-	hash := entry.LeafHash(e.Append(nil))
-	if s.verified.has(index, hash) {
-		return nil
-	}
-	if err := s.projection.State().At(index).Verify(e); err != nil {
-		return err
-	}
-	s.verified.add(index, hash)
-	return nil
+	return s.verified.check(s.projection.State(), located{e, index, e.Append(nil)})
 }
 
 // maxVerified bounds how many entries each of the two halves remembers.
@@ -31,6 +23,23 @@ type verified struct {
 	new, old map[uint64][32]byte
 }
 
+// check says why the signatures of an entry do not hold by the state at its
+// position; nil when they do. What held once is remembered: the state below a
+// position never changes, and readers ask for the same things.
+func (v *verified) check(state *participant.State, e located) error {
+	hash := entry.LeafHash(e.bytes)
+	if v.has(e.index, hash) {
+		return nil
+	}
+	if err := state.At(e.index).Verify(e.Entry); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.put(e.index, hash)
+	return nil
+}
+
 func (v *verified) has(index uint64, hash [32]byte) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -41,12 +50,6 @@ func (v *verified) has(index uint64, hash [32]byte) bool {
 		}
 	}
 	return ok && have == hash
-}
-
-func (v *verified) add(index uint64, hash [32]byte) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.put(index, hash)
 }
 
 func (v *verified) put(index uint64, hash [32]byte) {

@@ -274,6 +274,9 @@ func (d *demo) log(ctx context.Context, entries []demoEntry) (logged int, err er
 	if d.out == toTerminal {
 		fmt.Print("\r\x1b[K")
 	}
+	if err := waitIndexed(ctx, public); err != nil {
+		return logged, fmt.Errorf("wait for the history index: %w", err)
+	}
 	d.printf("Logged %s by %s. Each one has a receipt.\n", countNoun(logged, "event"), countNoun(len(clients), "participant"))
 	return logged, nil
 }

@@ -11,11 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/tallyroot/tallyroot/cmd/tallyroot/internal/client"
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/history"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/urfave/cli/v2"
 )
 
@@ -120,9 +122,19 @@ func showHistory(c *cli.Context) error {
 	return nil
 }
 
+// historyPatience is how long a command waits for the history index to have what the
+// log has: that takes about a second.
+const historyPatience = 5 * time.Second
+
 // eachPage reads a history page by page, each as the service wrote it. Positions
-// are only ever added at the end, so pages fit together while the log grows.
+// are only ever added at the end, so pages fit together while the log grows. What was
+// logged before is in it, unless the index is far behind; then f gets what there is.
 func eachPage(ctx context.Context, cl *client.Client, asked historyindex.Key, f func(text []byte, page *history.History) error) error {
+	size, err := logSize(ctx, cl)
+	if err != nil {
+		return err
+	}
+	deadline := time.Now().Add(historyPatience)
 	for offset := 0; ; {
 		q := url.Values{"id": {asked.Identifier}, "kind": {asked.Kind.String()}, "offset": {strconv.Itoa(offset)}, "limit": {strconv.Itoa(history.PageLimit)}}
 		resp, err := cl.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/history", Query: q})
@@ -133,6 +145,12 @@ func eachPage(ctx context.Context, cl *client.Client, asked historyindex.Key, f 
 		if err != nil {
 			return fmt.Errorf("the service's answer is no history: %w", err)
 		}
+		if offset == 0 && sizeOf(page) < size && time.Now().Before(deadline) {
+			if err := pause(ctx, indexPause); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := f(resp.Body, page); err != nil {
 			return err
 		}
@@ -140,6 +158,59 @@ func eachPage(ctx context.Context, cl *client.Client, asked historyindex.Key, f 
 		if offset >= len(page.Positions) || len(page.Entries) == 0 {
 			return nil
 		}
+	}
+}
+
+// indexPause is the time from one question to the next while the index is behind.
+const indexPause = 50 * time.Millisecond
+
+// waitIndexed waits until histories have all that the log has now.
+func waitIndexed(ctx context.Context, cl *client.Client) error {
+	size, err := logSize(ctx, cl)
+	if err != nil {
+		return err
+	}
+	for {
+		resp, err := cl.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/history", Query: url.Values{"kind": {"operator"}}})
+		if err != nil {
+			return err
+		}
+		h, err := history.Decode(resp.Body)
+		if err != nil {
+			return fmt.Errorf("the service's answer is no history: %w", err)
+		}
+		if sizeOf(h) >= size {
+			return nil
+		}
+		if err := pause(ctx, indexPause); err != nil {
+			return err
+		}
+	}
+}
+
+// logSize is how many entries the service's published checkpoint covers.
+func logSize(ctx context.Context, cl *client.Client) (uint64, error) {
+	signed, err := cl.Checkpoint(ctx)
+	if err != nil {
+		return 0, err
+	}
+	c, _, err := checkpoint.Parse(signed)
+	return c.Size, err
+}
+
+// sizeOf is how many of the log's entries a history was made from; 0 if it does not
+// say so.
+func sizeOf(h *history.History) uint64 {
+	c, _, _ := checkpoint.Parse([]byte(h.LogCheckpoint))
+	return c.Size
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

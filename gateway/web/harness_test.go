@@ -44,7 +44,7 @@ func openIn(t testing.TB, dir string, policy []byte) *site {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	service, err := provenance.Open(context.Background(), provenance.Config{
-		Dir: dir, Origin: origin, MinFree: 1, Logger: quiet, Policy: policy, Witnessing: provenance.Witnessing{Patience: time.Second},
+		Dir: dir, Origin: origin, MinFree: 1, IndexEvery: time.Millisecond, Logger: quiet, Policy: policy, Witnessing: provenance.Witnessing{Patience: time.Second},
 		Backend: func(ctx context.Context, dir string) (trillianlog.Backend, error) {
 			return embedded.Open(ctx, dir, embedded.Options{Logger: quiet, MinFree: 1})
 		},
@@ -117,6 +117,21 @@ func (s *site) newest() uint64 {
 	return published.Size - 1
 }
 
+// indexed waits until journeys have all that is published.
+func (s *site) indexed() {
+	s.t.Helper()
+	published, _ := s.service.Published()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		st := s.service.IndexStatus()
+		if st.Readable == nil && st.Covered >= published.Size {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the index covers %d of %d entries: %+v", st.Covered, published.Size, st)
+		}
+	}
+}
+
 type answer struct {
 	code   int
 	header http.Header
@@ -130,6 +145,7 @@ func (s *site) get(target string, headers ...string) answer {
 
 func (s *site) do(method, target string, headers ...string) answer {
 	s.t.Helper()
+	s.indexed()
 	r := httptest.NewRequest(method, target, bytes.NewReader(nil))
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])

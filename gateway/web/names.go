@@ -4,8 +4,8 @@ import (
 	"context"
 	"strings"
 
-	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/provenance/gs1"
+	"github.com/tallyroot/tallyroot/provenance/journey"
 	"github.com/tallyroot/tallyroot/provenance/participant"
 )
 
@@ -144,18 +144,18 @@ func shorten(s string, most int) string {
 func isUnit(canonical string) bool { return strings.HasPrefix(canonical, gs1.Stem+"/00/") }
 
 // roleWords say how a step belongs to the thing that the page is about.
-func roleWords(role provenance.Role, id, via string) string {
+func roleWords(role journey.Role, id, via string) string {
 	switch role {
-	case provenance.Batch:
+	case journey.Batch:
 		return "its batch"
-	case provenance.Container:
+	case journey.Container:
 		if isUnit(via) {
 			return "the pallet or parcel it was in"
 		}
 		return "what it was packed in"
-	case provenance.Ingredient:
+	case journey.Ingredient:
 		return "an ingredient"
-	case provenance.Use:
+	case journey.Use:
 		return "what became of it"
 	}
 	switch {

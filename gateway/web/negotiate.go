@@ -8,8 +8,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/tallyroot/tallyroot/provenance/history"
 )
 
 const (
@@ -83,17 +81,12 @@ func (h *handler) resolve(w http.ResponseWriter, r *http.Request, canonical stri
 
 // journeyJSON answers as GET /v1/journey does.
 func (h *handler) journeyJSON(w http.ResponseWriter, r *http.Request, canonical string) {
-	histories, notFollowed, err := h.service.JourneyHistories(r.Context(), canonical)
+	journey, err := h.service.JourneyHistories(r.Context(), canonical)
 	if err != nil {
 		h.failed(w, r, err)
 		return
 	}
-	size := 0
-	for i := range histories {
-		for _, e := range histories[i].Entries {
-			size += jsonCost * (len(e.Entry) + 32*len(e.Proof))
-		}
-	}
+	size := jsonCost * journey.Weight()
 	give, ok := h.room.take(size)
 	if !ok {
 		h.busy(w, r)
@@ -102,7 +95,7 @@ func (h *handler) journeyJSON(w http.ResponseWriter, r *http.Request, canonical 
 	defer give()
 	w.Header().Set("Content-Type", typeJSON)
 	w.Header().Set("Access-Control-Allow-Origin", "*") // as under /v1/: proofs are for everyone
-	h.send(w, r, history.AppendJourney(nil, histories, notFollowed))
+	h.send(w, r, journey.Append(nil))
 }
 
 // problem says in words, or in JSON to a program, why there is no page.

@@ -255,9 +255,6 @@ func TestPlace(t *testing.T) {
 	if j := s.get(path(field), "Accept", "application/json"); !strings.Contains(j.body, `"kind":"place"`) {
 		t.Error("the journey has no history of the place")
 	}
-	if j := s.get(path(item), "Accept", "application/json"); strings.Contains(j.body, `"kind":"place"`) {
-		t.Error("an item's journey has the history of a place")
-	}
 	s.get(path(item)).holds(t, `<a href="`+path(field)+`"><bdi>Upper Field</bdi></a>`)
 	s.get("/id?id="+url.QueryEscape("geo:52.5,13.4")).holds(t, "52.50° N, 13.40° E", `<svg class="map"`)
 }

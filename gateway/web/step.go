@@ -9,6 +9,7 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/gs1"
 	"github.com/tallyroot/tallyroot/provenance/jcs"
+	"github.com/tallyroot/tallyroot/provenance/journey"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/receipt"
 	"golang.org/x/mod/sumdb/note"
@@ -100,7 +101,7 @@ func (t *teller) step(s provenance.Step) *step {
 		Index: s.Index, Icon: d.Icon, Title: d.Title, Role: roleWords(s.Role, t.journey.ID, s.Via), RoleClass: s.Role.String(),
 		Declaration: s.Declaration, Duplicate: s.Duplicate,
 	}
-	if out.Partly = !t.page.IsPlace && s.Role == provenance.Self && !named(v, t.journey.ID); out.Partly {
+	if out.Partly = !t.page.IsPlace && s.Role == journey.Self && !named(v, t.journey.ID); out.Partly {
 		out.Role = "some of its items"
 	}
 	if s.Declaration {
@@ -156,7 +157,7 @@ func (t *teller) angle(s provenance.Step) angle {
 		serial: strings.Contains(s.Via, "/21/"),
 		inside: "together",
 	}
-	if s.Role == provenance.Use {
+	if s.Role == journey.Use {
 		a.input = true
 	}
 	if parent := text(v, "parentID"); parent != "" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/provenance/gs1"
+	"github.com/tallyroot/tallyroot/provenance/journey"
 )
 
 // A teller makes the page's story of a journey.
@@ -30,11 +31,11 @@ const (
 	parts
 )
 
-func partOf(role provenance.Role) part {
+func partOf(role journey.Role) part {
 	switch role {
-	case provenance.Ingredient:
+	case journey.Ingredient:
 		return before
-	case provenance.Use:
+	case journey.Use:
 		return after
 	}
 	return itself
@@ -83,11 +84,11 @@ func (t *teller) tell(most int) {
 		v := t.step(s)
 		t.count(s, v)
 		switch s.Role {
-		case provenance.Ingredient:
+		case journey.Ingredient:
 			id := s.Via
 			if thing, ok := carried[id]; ok {
 				id = thing
-				v.Role, v.RoleClass = roleWords(provenance.Container, id, s.Via), provenance.Container.String()
+				v.Role, v.RoleClass = roleWords(journey.Container, id, s.Via), journey.Container.String()
 			}
 			g := ingredients[id]
 			if g == nil {
@@ -96,7 +97,7 @@ func (t *teller) tell(most int) {
 				order = append(order, id)
 			}
 			g.Steps = append(g.Steps, v)
-		case provenance.Use:
+		case journey.Use:
 			uses = append(uses, v)
 		default:
 			own = append(own, v)
@@ -116,7 +117,7 @@ func (t *teller) tell(most int) {
 	}
 	if len(roles) == 1 { // nothing to tell apart
 		for _, v := range own {
-			if v.RoleClass == provenance.Self.String() {
+			if v.RoleClass == journey.Self.String() {
 				v.Role = ""
 			}
 		}
@@ -155,7 +156,7 @@ func carriedBy(steps []provenance.Step) map[string]string {
 	carried := map[string]string{}
 	for _, s := range steps {
 		parent := text(s.Entry.JSON, "parentID")
-		if s.Role != provenance.Ingredient || parent == "" || text(s.Entry.JSON, "action") != "ADD" {
+		if s.Role != journey.Ingredient || parent == "" || text(s.Entry.JSON, "action") != "ADD" {
 			continue
 		}
 		for _, unit := range gs1.Identifiers(parent) {
@@ -250,7 +251,7 @@ func (t *teller) notice(s provenance.Step) {
 	case "stolen":
 		t.warn("This was reported as stolen.")
 	}
-	if s.Role == provenance.Ingredient {
+	if s.Role == journey.Ingredient {
 		return
 	}
 	ilmd, _ := s.Entry.JSON.Get("ilmd")

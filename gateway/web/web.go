@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -232,6 +233,10 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, body []byte) {
 // requestID is the id that the server around has given the request.
 func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }
 
+// retryNotIndexed is how many seconds somebody waits who asks for a journey before
+// the history index is there.
+const retryNotIndexed = 5
+
 // failed answers a request that this server could not fulfil.
 func (h *handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 	var refused *provenance.Refused
@@ -240,6 +245,9 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 		h.badIdentifier(w, r, err)
 	case errors.Is(err, provenance.ErrNotFound):
 		h.problem(w, r, http.StatusNotFound, "There is nothing here", err.Error())
+	case errors.Is(err, provenance.ErrNotIndexed):
+		w.Header().Set("Retry-After", strconv.Itoa(retryNotIndexed))
+		h.problem(w, r, http.StatusServiceUnavailable, "Not yet", sentence(provenance.ErrNotIndexed.Error()))
 	case r.Context().Err() != nil: // nobody is there to read it
 	default:
 		h.logger.ErrorContext(r.Context(), "a page could not be made", "request", requestID(w), "path", r.URL.Path, "error", err)

@@ -115,6 +115,18 @@ func Parse(b []byte) (*Entry, error) {
 	return e, nil
 }
 
+// Signers gives the Participants of bytes that are known to be an entry: it reads
+// the header alone. Its error is an ErrHeader.
+func Signers(b []byte) ([]string, error) {
+	header, _, ok := bytes.Cut(b, []byte("\n"))
+	if !ok {
+		return nil, fmt.Errorf("%w: it does not end", ErrHeader)
+	}
+	e := new(Entry)
+	err := e.parseHeader(string(header))
+	return e.Participants, err
+}
+
 func (e *Entry) parseHeader(header string) error {
 	rest, ok := strings.CutPrefix(header, headerPrefix)
 	if !ok {

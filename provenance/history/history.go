@@ -57,9 +57,32 @@ type Entry struct {
 	Proof [][32]byte
 }
 
+// Weight is how many bytes its entries and proofs have: about what it takes in memory.
+func (h *History) Weight() int {
+	n := len(h.LogCheckpoint) + 8*len(h.Positions)
+	if i := h.Index; i != nil {
+		n += len(i.Checkpoint) + len(i.Leaf) + 32*(len(i.LeafProof)+len(i.MapProof.Path))
+	}
+	for i := range h.Entries {
+		n += len(h.Entries[i].Entry) + 32*len(h.Entries[i].Proof)
+	}
+	for i := range h.Participants {
+		n += h.Participants[i].Weight()
+	}
+	return n
+}
+
 // A Journey is the histories through which a thing is followed, with those of
 // the signers.
 type Journey struct {
 	Histories   []History // without participants of their own
 	NotFollowed []string  // identifiers at which the service met a bound, as it says
+}
+
+// Weight is that of all its histories.
+func (j *Journey) Weight() (n int) {
+	for i := range j.Histories {
+		n += j.Histories[i].Weight()
+	}
+	return n
 }

@@ -110,7 +110,9 @@ func (l *Log) state(pub *publication) (*state, error) {
 	switch now, signed := l.options.Log.Published(); {
 	case now == leaf.Checkpoint:
 		st.logCheckpoint = signed
-	case now.Size > leaf.Checkpoint.Size:
+	case now.Size > leaf.Checkpoint.Size, signed == nil:
+		// signed is nil, too, while the log has nothing that meets a policy that is new:
+		// what met the old one is still served.
 		st.logCheckpoint, err = l.kept.get(leaf)
 	}
 	return st, err
