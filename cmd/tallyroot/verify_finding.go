@@ -17,6 +17,9 @@ const maxShown = 40
 // errIncomplete says that a journey leads to histories that are not there.
 var errIncomplete = errors.New("the journey is incomplete: histories to which it leads are missing")
 
+// reasonOlder is the Reason of errOlder, which is not one of package verify.
+const reasonOlder = "older"
+
 // A finding is what was found out about one file or URL, as --json prints it.
 type finding struct {
 	File string `json:"file"`
@@ -162,6 +165,8 @@ func (f *finding) end(err error) {
 		f.Unchecked = true
 	case errors.Is(err, errIncomplete):
 		f.Reason = string(verify.Incomplete)
+	case errors.Is(err, errOlder):
+		f.Reason = reasonOlder
 	case errors.As(err, &wrong):
 		f.Reason = string(wrong.Reason)
 	case errors.Is(err, verify.ErrAsked):
@@ -193,7 +198,7 @@ func (f *finding) String() string {
 	if f.Evidence != nil {
 		b.WriteString("  Both checkpoints are signed. Keep them: they are evidence.\n")
 		indented(&b, "    ", "Seen before:\n"+f.Evidence.Seen+"Shown now:\n"+f.Evidence.Now)
-	} else if f.OK || f.Unchecked || f.Reason == string(verify.Incomplete) {
+	} else if f.OK || f.Unchecked || f.Reason == string(verify.Incomplete) || f.Reason == reasonOlder {
 		indented(&b, "  ", f.text)
 		indented(&b, "  ", strings.Join(f.Notes, "\n"))
 		f.list(&b)

@@ -45,16 +45,31 @@ func openMemory(file, server string) (*memory, error) {
 	return m, nil
 }
 
+// errOlder says that a service shows less than it did before. That is no lie by itself,
+// and hides what came since.
+var errOlder = errors.New("the service answers with an older state than was seen before: what came since is not shown")
+
 // compare holds signed checkpoints, which were verified, against what was seen, and
-// remembers them. server is the service that they came from, or "".
+// remembers them. server is the service that they came from, or "" if they were saved.
 func (m *memory) compare(ctx context.Context, signed []string, server string, f *finding) error {
+	from := server
 	if m.server != "" {
-		server = m.server
+		from = m.server
 	}
+	older := false
 	for _, text := range signed {
-		if err := m.one(ctx, text, server, f); err != nil {
+		behind, err := m.one(ctx, text, from, f)
+		var unchecked uncheckedError
+		if errors.As(err, &unchecked) && behind && server != "" {
+			return fmt.Errorf("%w (%w)", errOlder, unchecked.error)
+		}
+		if err != nil {
 			return err
 		}
+		older = older || behind
+	}
+	if older && server != "" {
+		return errOlder
 	}
 	if m.file == "" {
 		return nil
@@ -65,47 +80,49 @@ func (m *memory) compare(ctx context.Context, signed []string, server string, f 
 	return nil
 }
 
-func (m *memory) one(ctx context.Context, signed, server string, f *finding) error {
+// one does so with one of them, and tells whether it is older than what was seen.
+func (m *memory) one(ctx context.Context, signed, server string, f *finding) (older bool, err error) {
 	now, _, err := checkpoint.Parse([]byte(signed))
 	if err != nil {
-		return err
+		return false, err
 	}
 	last, lastSigned, ok := m.state.Last(now.Origin)
 	if !ok || last.Size == now.Size || last.Size == 0 || now.Size == 0 {
 		if !ok && m.file != "" {
 			f.Notes = append(f.Notes, fmt.Sprintf("The log %s was not seen before; its checkpoint at size %d is remembered.", now.Origin, now.Size))
 		}
-		return m.state.See(signed, nil)
+		return now.Size < last.Size, m.state.See(signed, nil)
 	}
 	if m.file == "" {
-		return nil // without a proof there is nothing to say of two sizes
+		return false, nil // without a proof there is nothing to say of two sizes
 	}
-	older, newer := last, now
-	if older.Size > newer.Size {
-		older, newer = newer, older
+	smaller, larger := last, now
+	if smaller.Size > larger.Size {
+		smaller, larger = larger, smaller
 	}
+	older = now.Size < last.Size
 	source, err := logAt(server, now.Origin, f.Origin)
 	if err != nil {
-		return uncheckedError{err}
+		return older, uncheckedError{err}
 	}
-	proof, err := fetch.Open(source, newer, fetch.Options{}).ConsistencyProof(ctx, older.Size, newer.Size)
+	proof, err := fetch.Open(source, larger, fetch.Options{}).ConsistencyProof(ctx, smaller.Size, larger.Size)
 	var damage *fetch.DamageError
 	if errors.As(err, &damage) {
 		// What the service serves as the log is not the log of that checkpoint.
-		return &verify.Error{Reason: verify.ErrInconsistent, Err: &verify.ForkError{Seen: lastSigned, Now: signed, Err: err}}
+		return older, &verify.Error{Reason: verify.ErrInconsistent, Err: &verify.ForkError{Seen: lastSigned, Now: signed, Err: err}}
 	}
 	if err != nil {
-		return uncheckedError{fmt.Errorf("whether the log %s at size %d continues the one that was seen at size %d: %w", now.Origin, newer.Size, older.Size, err)}
+		return older, uncheckedError{fmt.Errorf("whether the log %s at size %d continues what it was at size %d: %w", now.Origin, larger.Size, smaller.Size, err)}
 	}
 	if err := m.state.See(signed, proof); err != nil {
-		return err
+		return older, err
 	}
 	word := "continues"
-	if now.Size < last.Size {
+	if older {
 		word = "is the beginning of"
 	}
 	f.Notes = append(f.Notes, fmt.Sprintf("The log %s at size %d %s the one that was seen at size %d.", now.Origin, now.Size, word, last.Size))
-	return nil
+	return older, nil
 }
 
 // logAt gives the files of a log of a service: those of the log of origin main, or
