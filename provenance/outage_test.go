@@ -127,6 +127,23 @@ func TestOutagesAreAnswered(t *testing.T) {
 	}
 }
 
+// TestAStoppedLogIsAnswered: what senders are told when nothing is taken for good.
+func TestAStoppedLogIsAnswered(t *testing.T) {
+	c := config(t, t.TempDir())
+	c.Backend = func(context.Context, string) (trillianlog.Backend, error) {
+		return trillianlog.Unusable(errors.New("the disk is gone")), nil
+	}
+	s, err := provenance.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	var u *provenance.Unavailable
+	if err := s.Takes(); !errors.As(err, &u) || !errors.Is(err, trillianlog.ErrStopped) || u.After != time.Minute || !strings.Contains(u.Why, "nothing of this was logged") {
+		t.Errorf("%v", err)
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // TestAnUnknownStatementIsReadFirst: a participant is disabled, and nobody knows

@@ -15,7 +15,11 @@ import (
 // what new entries are judged.
 func (s *Service) Takes() error {
 	// In this order: the log learns what it has before it takes anything again.
-	if err := s.log.Refusal(); err != nil {
+	err := s.log.Refusal()
+	if errors.Is(err, trillianlog.ErrStopped) {
+		return &Unavailable{Why: "the log has stopped and its operator has to look; nothing of this was logged; reading goes on", After: time.Minute, Err: err}
+	}
+	if err != nil {
 		return unavailable(err)
 	}
 	if s.projection.Next() >= s.log.Resumed() {

@@ -247,7 +247,7 @@ func (p *publisher) step(ctx, patience context.Context) (more bool, err error) {
 	var c chunk
 	switch size := p.tree.End(); {
 	case latest.size < size:
-		return false, stop(RolledBack, "the back end has %d leaves; %d were read from it before", latest.size, size)
+		return false, stop(RolledBack, "the back end has %d leaves; %d were read from it before: it was restored from an older copy; put the newest one back", latest.size, size)
 	case latest.size == size && latest.hash != now:
 		return false, stop(Forked, "the back end's root of %d leaves is %x; the leaves read from it before give %x", size, latest.hash, now)
 	case latest.size > size:

@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/tallyroot/tallyroot/trillianlog"
@@ -73,6 +74,9 @@ func rolledBackOpen(t *testing.T, sub Subject) {
 		return l.Status().Err != nil
 	})
 	w.Stopped(l, trillianlog.RolledBack)
+	if err := l.Status().Err; !strings.Contains(err.Error(), "put the newest one back") {
+		t.Errorf("it does not say what to do: %v", err)
+	}
 	w.Close(l)
 	w.StopsWith(trillianlog.RolledBack)
 }
