@@ -206,6 +206,10 @@ func TestLiar(t *testing.T) {
 	l.log("receiving")
 	l.log("retail_selling")
 	now := l.take()
+	service := &liar.Face{Name: "the service itself"}
+	if found := l.verify(service, l.witnessed, 0, ""); found.Claim != "complete" || found.Total != 5 {
+		t.Errorf("the service itself: %+v", found)
+	}
 	if err := l.kill(); err != nil { // from now on the operator answers itself
 		t.Fatal(err)
 	}

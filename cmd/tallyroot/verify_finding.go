@@ -89,6 +89,7 @@ type entryFinding struct {
 	Problem       string  `json:"problem,omitempty"`
 	DuplicateOf   *uint64 `json:"duplicateOf,string,omitempty"`
 	WithdrawnBy   *uint64 `json:"withdrawnBy,string,omitempty"`
+	Withdraws     *uint64 `json:"withdraws,string,omitempty"`
 
 	when, what string
 }
@@ -119,7 +120,7 @@ func findingOf(j *verify.Judged) entryFinding {
 	authenticated := j.Signature == nil
 	e := entryFinding{
 		Index: j.Index, LeafHash: j.LeafHash[:], Participants: j.Entry.Participants, EventID: idOf(j.Entry.JSON),
-		Authenticated: &authenticated, DuplicateOf: j.DuplicateOf, WithdrawnBy: j.WithdrawnBy,
+		Authenticated: &authenticated, DuplicateOf: j.DuplicateOf, WithdrawnBy: j.WithdrawnBy, Withdraws: j.Withdraws,
 		when: member(j.Entry.JSON, "eventTime"), what: j.Entry.Type(),
 	}
 	for _, name := range []string{"action", "bizStep", "name"} {
@@ -136,7 +137,7 @@ func findingOf(j *verify.Judged) entryFinding {
 	return e
 }
 
-// flaw says why an entry does not count as it stands.
+// flaw says why an entry does not count as it stands, or what other one it withdraws.
 func (e *entryFinding) flaw() string {
 	switch {
 	case e.Authenticated != nil && !*e.Authenticated:
@@ -147,6 +148,8 @@ func (e *entryFinding) flaw() string {
 		return fmt.Sprintf("a duplicate of entry %d", *e.DuplicateOf)
 	case e.WithdrawnBy != nil:
 		return fmt.Sprintf("withdrawn by entry %d", *e.WithdrawnBy)
+	case e.Withdraws != nil:
+		return fmt.Sprintf("withdraws entry %d", *e.Withdraws)
 	}
 	return ""
 }
