@@ -18,12 +18,12 @@ const DefaultPatience = 2 * time.Minute
 
 // Copying is what [Copy] works from.
 type Copying struct {
-	From Backend
-	To   Backend // nil in a dry run: a target that is not there yet
-	Origin   string
-	Tiles    *tiles.Store    // what is published
-	Last     LastCheckpoint  // what the log bound itself to
-	LogKeys  []note.Verifier // the log's own
+	From    Backend
+	To      Backend // nil in a dry run: a target that is not there yet
+	Origin  string
+	Tiles   *tiles.Store    // what is published
+	Last    LastCheckpoint  // what the log bound itself to
+	LogKeys []note.Verifier // the log's own
 	// DryRun reads and compares everything, and writes nothing.
 	DryRun bool
 	// Patience is how long a tree may stand still although leaves are stored that
