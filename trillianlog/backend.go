@@ -20,6 +20,11 @@ type Backend interface {
 	// AddSequencedLeaves returns without an error, the leaves whose status is
 	// OK are durable.
 	Client() trillian.TrillianLogClient
+	// AddNew is AddSequencedLeaves for leaves that nobody has looked up. Where one of
+	// their identities or indices is taken, none of them is stored, and the error is
+	// ErrTaken. A back end that cannot see to that gives errors.ErrUnsupported for
+	// everything.
+	AddNew(ctx context.Context, leaves *trillian.AddSequencedLeavesRequest) error
 	// TreeID is the tree's number in Client's calls.
 	TreeID() int64
 	// Find gives the place of each stored leaf, integrated or not, that has

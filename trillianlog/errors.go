@@ -31,6 +31,8 @@ var (
 	// ErrUnmet: the published checkpoint does not meet the policy. It was published
 	// under another one, and is cosigned again.
 	ErrUnmet = errors.New("the published checkpoint does not meet the policy yet")
+	// ErrTaken is the answer of Backend.AddNew where an identity or an index is taken.
+	ErrTaken = errors.New("the back end has a leaf of one of these identities or indices already")
 	// ErrWitnessAhead is what Options.Witness wraps when a witness has seen a
 	// larger checkpoint of this log than the one it was asked to cosign. The
 	// log then stops for good.

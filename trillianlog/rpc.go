@@ -128,9 +128,24 @@ func (r *rpc) add(ctx context.Context, items []*item, plan []uint64) error {
 	return nil
 }
 
-func (r *rpc) addRun(ctx context.Context, items []*item, first uint64) error {
+// addNew writes items that nobody has looked up, from an index on. After ErrTaken
+// and errors.ErrUnsupported none of them is stored, after another error any may be.
+func (r *rpc) addNew(ctx context.Context, items []*item, first uint64) error {
 	ctx, done := r.begin(ctx)
 	defer done()
+	err := r.AddNew(ctx, r.request(items, first))
+	if !refused(err) {
+		r.outcome(callAdd, err)
+	}
+	return err
+}
+
+// refused says that nothing was written, for a reason that is no failure.
+func refused(err error) bool {
+	return errors.Is(err, ErrTaken) || errors.Is(err, errors.ErrUnsupported)
+}
+
+func (r *rpc) request(items []*item, first uint64) *trillian.AddSequencedLeavesRequest {
 	leaves := make([]trillian.LogLeaf, len(items))
 	request := &trillian.AddSequencedLeavesRequest{LogId: r.TreeID(), Leaves: make([]*trillian.LogLeaf, len(items))}
 	for i, it := range items {
@@ -140,7 +155,13 @@ func (r *rpc) addRun(ctx context.Context, items []*item, first uint64) error {
 		leaf.LeafIdentityHash = it.identity[:]
 		request.Leaves[i] = leaf
 	}
-	response, err := r.Client().AddSequencedLeaves(ctx, request)
+	return request
+}
+
+func (r *rpc) addRun(ctx context.Context, items []*item, first uint64) error {
+	ctx, done := r.begin(ctx)
+	defer done()
+	response, err := r.Client().AddSequencedLeaves(ctx, r.request(items, first))
 	r.outcome(callAdd, err)
 	if err != nil {
 		return err

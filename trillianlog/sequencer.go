@@ -54,11 +54,14 @@ type sequencer struct {
 	resumed atomic.Uint64
 
 	// Owned by run.
-	next     uint64
-	settled  bool            // next is what the back end would say, and there is no hole
-	refused  error           // why the back end has not taken the last write
-	mute     bool            // owned by watch: the back end did not answer when last asked
-	released []time.Duration // owned by release
+	next    uint64
+	settled bool  // next is what the back end would say, and there is no hole
+	refused error // why the back end has not taken the last write
+	repeats bool  // the last batch had leaves that were stored before
+	// mustLookUp: the back end takes no leaves that were not looked up.
+	mustLookUp bool
+	mute       bool            // owned by watch: the back end did not answer when last asked
+	released   []time.Duration // owned by release
 
 	wake    chan struct{} // holds one token while there may be work
 	suspect chan struct{} // holds one token when a call has failed

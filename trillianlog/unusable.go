@@ -16,6 +16,8 @@ type unusable struct{ err error }
 // Client is never called: a log on an unusable back end has stopped.
 func (unusable) Client() trillian.TrillianLogClient { return nil }
 
+func (u unusable) AddNew(context.Context, *trillian.AddSequencedLeavesRequest) error { return u.err }
+
 func (unusable) TreeID() int64 { return 0 }
 
 func (u unusable) Find(context.Context, [][32]byte) (map[[32]byte]Stored, error) { return nil, u.err }

@@ -17,26 +17,31 @@ func (s *sequencer) write(ctx context.Context, b *batch) (fresh int, err error) 
 			return 0, fmt.Errorf("%w: %w", ErrNoSpace, err)
 		}
 	}
-	var missing []*item
-	err = s.again(func() (err error) {
-		if !s.settled {
-			if err := s.settle(ctx); err != nil {
-				return err
-			}
-		}
-		missing, err = s.lookUp(ctx, b.items)
-		return err
-	})
+	known := s.mustLookUp || s.repeats
+	missing, err := s.prepare(ctx, b.items, known)
 	if err != nil {
-		return 0, s.fail(ctx, err, ErrUnavailable)
+		return 0, err
 	}
-	fresh = len(missing)
-	plan := indices(nil, s.next, len(missing))
+	first := s.next
+	fresh, plan := len(missing), indices(nil, first, len(missing))
 	for attempt := 1; len(missing) > 0; attempt++ {
 		if !s.send(b) {
 			return fresh - len(missing), nil
 		}
-		failure := s.backend.add(ctx, missing, plan)
+		var failure error
+		if known {
+			failure = s.backend.add(ctx, missing, plan)
+		} else {
+			failure = s.backend.addNew(ctx, missing, first)
+		}
+		if refused(failure) && !known {
+			known, s.mustLookUp = true, errors.Is(failure, errors.ErrUnsupported)
+			if missing, err = s.prepare(ctx, b.items, known); err != nil {
+				return 0, err
+			}
+			fresh, plan = len(missing), indices(nil, first, len(missing))
+			continue
+		}
 		if failure == nil {
 			for i, it := range missing {
 				it.index, it.stands = plan[i], it.hash
@@ -52,8 +57,9 @@ func (s *sequencer) write(ctx context.Context, b *batch) (fresh int, err error) 
 			s.logger.Warn("the back end did not confirm a write; asking what it has",
 				"error", failure, "first", plan[0], "leaves", len(missing))
 		}
+		known = true
 		err := s.again(func() (err error) {
-			missing, plan, err = s.ask(ctx, missing)
+			missing, plan, err = s.ask(ctx, missing, first)
 			return err
 		})
 		if err != nil {
@@ -77,6 +83,28 @@ func (s *sequencer) write(ctx context.Context, b *batch) (fresh int, err error) 
 	}
 	s.noteStored()
 	return fresh, nil
+}
+
+// prepare finds out where the log ends, if that is not certain, and which items are
+// not stored, if they are to be looked up.
+func (s *sequencer) prepare(ctx context.Context, items []*item, lookUp bool) (missing []*item, err error) {
+	missing = items
+	err = s.again(func() (err error) {
+		if !s.settled {
+			if err := s.settle(ctx); err != nil {
+				return err
+			}
+		}
+		if lookUp {
+			missing, err = s.lookUp(ctx, items)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, s.fail(ctx, err, ErrUnavailable)
+	}
+	s.repeats = len(missing) < len(items)
+	return missing, nil
 }
 
 // tidy follows each batch: what a torn write has left must not stay a hole.
@@ -149,9 +177,10 @@ func (s *sequencer) lookUp(ctx context.Context, items []*item) (missing []*item,
 	return missing, nil
 }
 
-// ask finds out which of the items a write has stored, and plans indices for the
-// others: first the holes that it left. After an error missing is items.
-func (s *sequencer) ask(ctx context.Context, items []*item) (missing []*item, plan []uint64, err error) {
+// ask finds out which of the items a write from the index first on has stored, and
+// plans indices for the others: at first the holes that it left. After an error
+// missing is items.
+func (s *sequencer) ask(ctx context.Context, items []*item, first uint64) (missing []*item, plan []uint64, err error) {
 	missing, err = s.lookUp(ctx, items)
 	if err != nil {
 		return items, nil, err
@@ -162,8 +191,8 @@ func (s *sequencer) ask(ctx context.Context, items []*item) (missing []*item, pl
 	}
 	s.next = next
 	for _, it := range items {
-		// Stored by this very call, not before it.
-		it.existed = false
+		// Or it was stored by this very call.
+		it.existed = it.existed && it.index < first
 	}
 	return missing, indices(holes, next, len(missing)), nil
 }

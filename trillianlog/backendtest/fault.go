@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/google/trillian"
@@ -81,6 +82,14 @@ func (f *faulty) Client() trillian.TrillianLogClient { return faultyClient{f.Bac
 
 func (f *faulty) Find(ctx context.Context, identities [][32]byte) (map[[32]byte]trillianlog.Stored, error) {
 	return through(f, callFind, func() (map[[32]byte]trillianlog.Stored, error) { return f.Backend.Find(ctx, identities) })
+}
+
+func (f *faulty) AddNew(ctx context.Context, r *trillian.AddSequencedLeavesRequest) error {
+	if _, _, add := f.hooks(); add != nil {
+		return errors.ErrUnsupported // it goes to the client
+	}
+	_, err := through(f, callAdd, func() (any, error) { return nil, f.Backend.AddNew(ctx, r) })
+	return err
 }
 
 func (f *faulty) Next(ctx context.Context) (next uint64, holes []uint64, err error) {

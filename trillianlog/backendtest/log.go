@@ -118,6 +118,34 @@ func wholeLog(t *testing.T, sub Subject) {
 	w.Check(l)
 }
 
+// repeats: leaves that are stored come among others, again and again. No index is
+// lost to them.
+func repeats(t *testing.T, sub Subject) {
+	w := NewWorld(t, sub)
+	l := w.Open(nil)
+	w.Log(l, "old", 3)
+	next := uint64(3)
+	for i := range 6 {
+		leaves := []trillianlog.Leaf{Leaf(fmt.Sprintf("new-%d", i), "text"), Leaf(fmt.Sprintf("newer-%d", i), "text")}
+		want := []trillianlog.Placed{{Index: next}, {Index: next + 1}}
+		if i%3 > 0 {
+			leaves = append(leaves, Leaf("new-0", "text"), Leaf("new-0", "another text"))
+			want = append(want, trillianlog.Placed{Index: 3, Existed: true})
+		}
+		tickets := w.addAll(l, leaves)
+		for j, want := range want {
+			if got := w.wait(tickets[j]); got != want {
+				t.Fatalf("round %d, leaf %d: %+v, want %+v", i, j, got, want)
+			}
+		}
+		next += 2
+	}
+	if published, _ := l.Published(); published.Size != next {
+		t.Fatalf("%d leaves are published, want %d", published.Size, next)
+	}
+	w.Check(l)
+}
+
 // manyClients at a time, some of whom send what others send too.
 func manyClients(t *testing.T, sub Subject) {
 	const clients, each = 16, 20

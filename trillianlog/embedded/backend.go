@@ -199,6 +199,11 @@ func (b *Backend) use() (done func(), err error) {
 // a gap before them, integrated in the root that GetLatestSignedLogRoot gives.
 func (b *Backend) Client() trillian.TrillianLogClient { return b.client }
 
+// AddNew is not what this back end can do: look leaves up first.
+func (b *Backend) AddNew(context.Context, *trillian.AddSequencedLeavesRequest) error {
+	return errors.ErrUnsupported
+}
+
 // TreeID is the tree's number in Client's calls.
 func (b *Backend) TreeID() int64 { return b.tree.TreeId }
 

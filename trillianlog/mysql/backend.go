@@ -189,6 +189,12 @@ func (b *Backend) use() (done func(), err error) {
 // Client is Trillian's API to the tree, called directly.
 func (b *Backend) Client() trillian.TrillianLogClient { return b.client }
 
+// AddNew stores the leaves, unless one of their identities or indices is taken.
+func (b *Backend) AddNew(ctx context.Context, leaves *trillian.AddSequencedLeavesRequest) error {
+	_, err := b.client.AddSequencedLeaves(context.WithValue(ctx, onlyNew{}, true), leaves)
+	return err
+}
+
 // TreeID is the tree's number in Client's calls.
 func (b *Backend) TreeID() int64 { return b.tree.TreeId }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tallyroot/tallyroot/internal/mysqldb"
+	"github.com/tallyroot/tallyroot/trillianlog"
 )
 
 // storage is Trillian's storage.LogStorage for MySQL, except that
@@ -54,10 +56,15 @@ func (s *storage) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree, l
 	return results, err
 }
 
+// onlyNew is the key of contexts under which a write is refused where an identity or
+// an index is taken.
+type onlyNew struct{}
+
 // add writes the leaves, and does what then does in the same transaction. When
 // the database has one of their identities or indices already, the batch goes
 // Trillian's own way, leaf by leaf, which gives each a status; then is not called
-// for what that stores, and together is false.
+// for what that stores, and together is false. Under onlyNew the error is
+// trillianlog.ErrTaken instead.
 func (s *storage) add(ctx context.Context, tree *trillian.Tree, leaves []*trillian.LogLeaf, at time.Time, then func(*session) error) (results []*trillian.QueuedLogLeaf, together bool, err error) {
 	for i, l := range leaves {
 		if len(l.LeafIdentityHash) != sha256.Size {
@@ -70,7 +77,7 @@ func (s *storage) add(ctx context.Context, tree *trillian.Tree, leaves []*trilli
 	}
 	defer done()
 	defer func() {
-		if err != nil {
+		if err != nil && !errors.Is(err, trillianlog.ErrTaken) {
 			s.doubt.Store(true)
 		}
 	}()
@@ -84,6 +91,9 @@ func (s *storage) add(ctx context.Context, tree *trillian.Tree, leaves []*trilli
 	}
 	if err = write(); errors.Is(err, errMoved) {
 		err = write()
+	}
+	if mysqldb.Duplicate(err) && ctx.Value(onlyNew{}) != nil {
+		return nil, false, fmt.Errorf("%w: %w", trillianlog.ErrTaken, err)
 	}
 	if mysqldb.Duplicate(err) {
 		var dropped bool

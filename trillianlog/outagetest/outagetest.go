@@ -89,6 +89,14 @@ func (f *Backend) Find(ctx context.Context, identities [][32]byte) (map[[32]byte
 	return through(f, ctx, "find", func() (map[[32]byte]trillianlog.Stored, error) { return f.Backend.Find(ctx, identities) })
 }
 
+// AddNew is the real one's, or fails.
+func (f *Backend) AddNew(ctx context.Context, r *trillian.AddSequencedLeavesRequest) error {
+	_, err := through(f, ctx, "add", func() (any, error) {
+		return nil, f.Backend.AddNew(context.WithoutCancel(ctx), r)
+	})
+	return err
+}
+
 // Next is the real one's, or fails.
 func (f *Backend) Next(ctx context.Context) (next uint64, holes []uint64, err error) {
 	next, err = through(f, ctx, "next", func() (next uint64, err error) {
