@@ -73,10 +73,13 @@ func killedIn(t *testing.T, dir string) *killed {
 func (k *killed) round(what string, kill func() error, start func()) {
 	k.t.Helper()
 	before, first := len(k.acknowledged), k.sent
+	stop := k.watchIndex()
 	k.loadAndKill(1+rand.IntN(400), kill)
 	start()
+	stop()
 	k.t.Logf("%s killed: %d events acknowledged, %d without an answer so far", what, len(k.acknowledged)-before, len(k.lost))
 	k.check(first)
+	k.checkIndex()
 }
 
 func (k *killed) kill() error {
@@ -98,6 +101,7 @@ func (k *killed) settle() {
 		k.t.Fatalf("%d events are refused that were on their way when something was killed", len(k.lost))
 	}
 	k.check(0)
+	k.checkIndex()
 	k.unique()
 }
 
@@ -116,13 +120,14 @@ type killed struct {
 	lost         map[int]bool          // sent, and no answer came
 	acknowledged map[int]client.Result // by the event's number
 	checkpoints  map[uint64]checkpoint.Checkpoint
+	index        seenIndex
 }
 
 // start runs the service until it listens.
 func (k *killed) start() {
 	k.t.Helper()
 	cmd := exec.Command("tallyroot", append([]string{"serve", "--data", filepath.Join(k.dir, "data"), "--listen", "127.0.0.1:0",
-		"--origin", "kill.example/log", "--policy", "none", "--rate-limit", "0"}, k.flags...)...)
+		"--origin", "kill.example/log", "--policy", "none", "--index-policy", "none", "--rate-limit", "0"}, k.flags...)...)
 	var logs strings.Builder
 	cmd.Stderr = &logs
 	stdout, err := cmd.StdoutPipe()

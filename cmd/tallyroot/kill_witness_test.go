@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -26,23 +27,36 @@ func TestKillWitnesses(t *testing.T) {
 	if out, err := exec.Command("tallyroot", "log", "key", "--data", data, "--origin", "kill.example/log").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	var witnesses []*killedWitness
-	key, err := readOneLine(filepath.Join(data, "log.vkey"))
-	if err != nil {
-		t.Fatal(err)
+	// Both logs have the same witnesses.
+	keys := filepath.Join(k.dir, "keys.txt")
+	var logs []string
+	for _, name := range []string{"log.vkey", "index.vkey"} {
+		key, err := readOneLine(filepath.Join(data, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs = append(logs, "log "+key+"\n")
 	}
-	policy := "log " + key + "\n"
+	write := func(file, text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(keys, strings.Join(logs, ""))
+	var witnesses []*killedWitness
+	var rest string
 	for _, name := range []string{"one", "two", "three"} {
-		w := &killedWitness{t: t, name: name, dir: filepath.Join(k.dir, name), logKey: filepath.Join(data, "log.vkey"), listen: "127.0.0.1:0"}
+		w := &killedWitness{t: t, name: name, dir: filepath.Join(k.dir, name), logKey: keys, listen: "127.0.0.1:0"}
 		w.start()
 		witnesses = append(witnesses, w)
-		policy += fmt.Sprintf("witness %s %s http://%s\n", name, w.key, w.listen)
+		rest += fmt.Sprintf("witness %s %s http://%s\n", name, w.key, w.listen)
 	}
+	rest += "group enough 2 one two three\nquorum enough\n"
 	k.policy = filepath.Join(k.dir, "policy.txt")
-	if err := os.WriteFile(k.policy, []byte(policy+"group enough 2 one two three\nquorum enough\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	k.flags = []string{"--policy", k.policy}
+	indexPolicy := filepath.Join(k.dir, "index-policy.txt")
+	write(k.policy, logs[0]+rest)
+	write(indexPolicy, logs[1]+rest)
+	k.flags = []string{"--policy", k.policy, "--index-policy", indexPolicy}
 	k.start()
 	k.addParticipant()
 	for i := range kills(t, 2) {
@@ -71,7 +85,8 @@ func TestKillWitnesses(t *testing.T) {
 			k.start()
 		})
 		for _, w := range witnesses {
-			k.seen(w.newest())
+			k.seen(w.newest("kill.example/log"))
+			k.index.saw(t, w.newest("kill.example/log/index"))
 		}
 		k.consistent()
 	}
@@ -130,32 +145,21 @@ func (w *killedWitness) kill() error {
 	return nil
 }
 
-// newest is what it has cosigned last.
-func (w *killedWitness) newest() checkpoint.Checkpoint {
+// newest is what it has cosigned last of a log.
+func (w *killedWitness) newest(origin string) checkpoint.Checkpoint {
 	w.t.Helper()
-	files, err := os.ReadDir(filepath.Join(w.dir, "cosigned"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, f := range files {
-		if strings.Contains(f.Name(), ".") {
-			continue
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		resp, err := http.Get(fmt.Sprintf("http://%s/%x/checkpoint", w.listen, sha256.Sum256([]byte(origin))))
+		if err != nil {
+			w.t.Fatal(err)
 		}
-		for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-			resp, err := http.Get("http://" + w.listen + "/" + f.Name() + "/checkpoint")
-			if err != nil {
-				w.t.Fatal(err)
-			}
-			text, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			if c, _, parseErr := checkpoint.Parse(text); err == nil && parseErr == nil {
-				return c
-			}
-			if time.Now().After(end) {
-				w.t.Fatalf("%s: %s", resp.Status, text)
-			}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if c, _, parseErr := checkpoint.Parse(text); err == nil && parseErr == nil {
+			return c
+		}
+		if time.Now().After(end) {
+			w.t.Fatalf("%s: %s", resp.Status, text)
 		}
 	}
-	w.t.Fatalf("the witness %s has cosigned nothing", w.name)
-	return checkpoint.Checkpoint{}
 }

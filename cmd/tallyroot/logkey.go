@@ -16,13 +16,13 @@ func logKeyCommand() *cli.Command {
 		Description: "Makes DIRECTORY and the keys in it, and prints the log's verifier key: the one that the\n" +
 			"policy names, and that its witnesses need before the log has its first entry. Keys that are\n" +
 			"there stay, so it can be asked again while the service does not run.\n\n" +
-			"The index log has a key of its own, which the index policy names: --index prints that one.\n\n" +
+			"The index log has a key of its own, which the index policy names: --index-log prints that one.\n\n" +
 			"Examples:\n" +
 			"  tallyroot log key --data /var/lib/tallyroot --origin log.example.org\n" +
-			"  tallyroot log key --data /var/lib/tallyroot --origin log.example.org --index",
+			"  tallyroot log key --data /var/lib/tallyroot --origin log.example.org --index-log",
 		Flags: append(append(directoryFlags(), fromEnvironment(
 			&cli.StringFlag{Name: "origin", Usage: "the log's `NAME`, such as log.example.org; it stands in everything that is signed, for good"},
-		)...), &cli.BoolFlag{Name: "index", Usage: "print the index log's key"}, jsonFlag()),
+		)...), &cli.BoolFlag{Name: "index-log", Usage: "print the index log's key"}, jsonFlag()),
 		Action: makeLogKey,
 	}
 }
@@ -49,7 +49,7 @@ func makeLogKey(c *cli.Context) error {
 			IndexKey string `json:"indexKey"`
 		}{origin, key, indexKey})
 	}
-	if c.Bool("index") {
+	if c.Bool("index-log") {
 		key = indexKey
 	}
 	fmt.Println(key)

@@ -83,7 +83,7 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	name := args[0]
 	flags := append([]string{"serve", "--data", ts.MkAbs(name), "--listen", "127.0.0.1:0",
-		"--origin", name + ".example/log", "--policy", "none"}, args[1:]...)
+		"--origin", name + ".example/log", "--policy", "none", "--index-policy", "none"}, args[1:]...)
 	url, ok := strings.CutPrefix(startProcess(ts, name, flags, serveVariables), "listening on ")
 	if !ok {
 		ts.Fatalf("the server does not say where it listens; on standard error: %s", ts.ReadFile(name+".log"))

@@ -120,7 +120,7 @@ func logConfig(c *cli.Context) (config provenance.Config, err error) {
 	}
 	indexFile := c.String("index-policy")
 	if indexFile == "" && file != "none" {
-		return config, usagef("%s needs --index-policy FILE beside --policy FILE: the policy of the history index, whose log has a key of its own (`tallyroot log key --index`). "+
+		return config, usagef("%s needs --index-policy FILE beside --policy FILE: the policy of the history index, whose log has a key of its own (`tallyroot log key --index-log`). "+
 			"Its witnesses are other ones where index-verifiers stand in it. --index-policy none says that nobody vouches for the index but the operator", c.Command.HelpName)
 	}
 	config.IndexPolicy, err = policyText(indexFile)

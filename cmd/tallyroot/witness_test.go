@@ -55,14 +55,19 @@ func hangUp(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // writePolicy is `policy FILE LOG K WITNESS…`: the policy of the log whose key is in
-// the folder LOG, which asks for K of the witnesses. One that never ran gets an
+// the folder LOG, or of the index log there for LOG/index, which asks for K of the
+// witnesses. One that never ran gets an
 // address where nobody listens.
 func writePolicy(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 {
 		ts.Fatalf("usage: policy FILE LOG K WITNESS…")
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "log %s", ts.ReadFile(args[1]+"/log.vkey"))
+	key := args[1] + "/log.vkey"
+	if dir, ok := strings.CutSuffix(args[1], "/index"); ok {
+		key = dir + "/index.vkey"
+	}
+	fmt.Fprintf(&b, "log %s", ts.ReadFile(key))
 	for _, w := range args[3:] {
 		fmt.Fprintf(&b, "witness %s %s %s\n", w, strings.TrimSpace(ts.ReadFile(w+"/witness.vkey")), ts.Getenv(w))
 	}
