@@ -11,6 +11,14 @@
 // with the reader's own code. It never puts a clock of its own into an entry,
 // never changes the text that it was given, and never says of a history more
 // than the reader's proof shows.
+//
+// # Reading
+//
+// Histories and journeys are answered by a Reader, which every Service has. It is
+// made of two things: an Index, which gives the history index as it was published
+// last, and the log's tiles. Whoever has verified copies of both logs makes a map from
+// them (package store, Follow), fills in an indexlog.Snapshot, and gives the same
+// answers, byte for byte, with NewReader: without Trillian, a database or any key.
 package provenance
 
 import (
