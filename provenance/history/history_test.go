@@ -204,3 +204,17 @@ func FuzzDecodeJourney(f *testing.F) {
 		}
 	})
 }
+
+func FuzzDecodeProof(f *testing.F) {
+	f.Add((&history.Proof{ID: "urn:x:1", Journey: *exampleJourney()}).Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := history.DecodeProof(b)
+		if err != nil {
+			return
+		}
+		again, err := history.DecodeProof(p.Append(nil))
+		if err != nil || !reflect.DeepEqual(again, p) {
+			t.Errorf("what was read does not read back: %v", err)
+		}
+	})
+}

@@ -119,13 +119,15 @@ func TestAnyByte(t *testing.T) {
 
 func TestIndexedPages(t *testing.T) {
 	l := newLog(t)
-	for i := range history.PageLimit + 5 {
+	for i := range history.PageLimit + 4 {
 		l.sign(observed(t, fmt.Sprint("urn:x:", i)), l.farm)
 	}
+	l.sign(observed(t, "urn:x:7"), l.farm) // once more, on the second page
 	trust := l.whole()
 	asked := historyindex.Key{Identifier: lot}
 	h := l.publish().History(asked)
 	all := h.Entries
+	var pages []*verify.HistoryVerdict
 	for _, page := range [][2]int{{0, 1000}, {1000, 1005}} {
 		h.Entries = all[page[0]:page[1]]
 		v, err := verify.History(h.Append(nil), asked, trust)
@@ -135,6 +137,25 @@ func TestIndexedPages(t *testing.T) {
 		if s := v.String(); !strings.Contains(s, "are not in it. Of their list") {
 			t.Errorf("it says: %s", s)
 		}
+		pages = append(pages, v)
+	}
+	joined, err := verify.Join(pages)
+	if err != nil || joined.Claim() != verify.Complete || len(joined.Entries) != 1005 || !strings.Contains(joined.String(), "Complete up to entry") {
+		t.Fatalf("joined: %v, %v", joined, err)
+	}
+	if last := joined.Entries[1004]; last.DuplicateOf == nil || *last.DuplicateOf != all[7].Index || pages[1].Entries[4].DuplicateOf != nil {
+		t.Errorf("a duplicate on another page: %v, and in the page %v", last.DuplicateOf, pages[1].Entries[4].DuplicateOf)
+	}
+	if _, err := verify.Join([]*verify.HistoryVerdict{pages[1], pages[0]}); !errors.Is(err, verify.ErrPage) {
+		t.Errorf("the wrong way round: %v", err)
+	}
+	if part, err := verify.Join(pages[1:]); err != nil || part.Claim() != verify.Page {
+		t.Errorf("a part: %v, %v", part, err)
+	}
+	apart := *pages[1]
+	apart.Signed = "another one"
+	if _, err := verify.Join([]*verify.HistoryVerdict{pages[0], &apart}); !errors.Is(err, verify.ErrApart) {
+		t.Errorf("of another checkpoint: %v", err)
 	}
 	// A page of another one's list is not whole, nor is the list.
 	h.Positions = h.Positions[:1002]

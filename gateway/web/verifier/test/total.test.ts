@@ -52,7 +52,7 @@ function change(v: any, roll: (n: number) => number): any {
 	return [null, true, 0, -1, 1e300, "", [], {}][roll(8)];
 }
 
-for (const file of ["histories.json", "journeys.json", "signers.json"]) {
+for (const file of ["histories.json", "journeys.json", "proofs.json", "signers.json"]) {
 	test(`changes to ${file}`, () => {
 		const roll = dice(file.length);
 		const cases = JSON.parse(readFileSync(join(folder, file), "utf8")) as Case[];
