@@ -37,6 +37,10 @@ func explain(err error, address string) error {
 		return sentence("what listens at %s does not speak TLS: %s", address, said)
 	case noHTTP2(said):
 		return sentence("what listens at %s does not answer like Trillian's log server; if it asks for TLS, say so, and give the port of its gRPC service: %s", address, said)
+	case code == codes.NotFound && strings.HasPrefix(said, "tree ") && strings.HasSuffix(said, " not found"):
+		return sentence("Trillian's log server at %s has the tree no more, somebody has deleted it: undelete it with Trillian's deletetree --undelete_tree --log_id, soon, or put the newest copy of its database back (%s)", address, said)
+	case code == codes.PermissionDenied && strings.Contains(said, "not allowed for tree type"):
+		return sentence("Trillian's log server at %s takes nothing for the tree: set it to ACTIVE with Trillian's updatetree --tree_id --tree_state ACTIVE (%s)", address, said)
 	case code == codes.Unavailable:
 		return sentence("Trillian's log server at %s does not answer; see whether trillian_log_server runs, and the address: %s", address, said)
 	case code == codes.DeadlineExceeded:

@@ -162,6 +162,28 @@ func TestTree(t *testing.T) {
 	grown(t, b, 1)
 }
 
+// A tree that is frozen or deleted under a log that runs is said to be, and what it
+// takes to go on; it goes on by itself.
+func TestTreeThatChanges(t *testing.T) {
+	s := common(t)
+	b := open(t, s.options(t))
+	add(t, b, 0, 1)
+	set := func(what string) { s.exec(t, fmt.Sprintf("UPDATE Trees SET %s WHERE TreeId = %d", what, b.TreeID())) }
+	for _, tt := range []struct{ to, back, words string }{
+		{"TreeState = 'FROZEN'", "TreeState = 'ACTIVE'", "updatetree"},
+		{"Deleted = TRUE", "Deleted = NULL", "undelete"},
+	} {
+		set(tt.to)
+		_, err := send(b, 1, entry(1))
+		if err == nil || !strings.Contains(err.Error(), tt.words) {
+			t.Errorf("%s: %v", tt.to, err)
+		}
+		set(tt.back)
+	}
+	add(t, b, 1, 2)
+	grown(t, b, 2)
+}
+
 // A root from the future means that a clock is wrong.
 func TestClock(t *testing.T) {
 	s := common(t)
