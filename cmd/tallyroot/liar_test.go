@@ -237,6 +237,11 @@ func TestLiar(t *testing.T) {
 		l.answers(f, l.tell(f), 422, 422, 409)
 		l.verify(f, l.witnessed, 1, "index-quorum")
 		l.verify(f, l.onlyLog, 1, "log-quorum")
+		for _, w := range l.witnesses {
+			if kept, err := os.ReadDir(filepath.Join(w.dir, "forks")); err != nil || len(kept) == 0 {
+				t.Errorf("the witness %s keeps no proof of the fork (%v)", w.name, err)
+			}
+		}
 		// Whoever asks for no witness sees nothing, unless it was here before.
 		if found := l.verify(f, l.onlyKey, 0, ""); found.Claim != "complete-by-operator" || found.Total != 4 {
 			t.Errorf("without witnesses: %+v", found)
@@ -273,6 +278,9 @@ func TestLiar(t *testing.T) {
 			}
 			l.verify(c.face, l.onlyLog, 1, "hidden", receipts...)
 		})
+	}
+	if _, err := os.Stat(filepath.Join(l.verifier.dir, "rebuilt", "refuted", "reason")); err != nil {
+		t.Errorf("the index-verifier keeps no proof: %v", err)
 	}
 	t.Run("another log's leaf", func(t *testing.T) {
 		f := now.OtherLogsLeaf(other(t))

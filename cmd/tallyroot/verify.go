@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/tallyroot/tallyroot/provenance/gs1"
@@ -206,32 +205,29 @@ func (v *verification) receipt(s *subject, entry, text []byte, f *finding) ([]st
 	return []string{r.Signed}, nil
 }
 
-// history checks the pages of a history, each of which stands for itself, and that
-// they follow one another.
-func (v *verification) history(s *subject, pages [][]byte, f *finding) (signed []string, err error) {
-	var texts []string
-	n := 0
-	for i, page := range pages {
-		h, err := verify.History(page, s.asked, v.trust)
-		if err != nil {
-			return nil, inPage(err, i, len(pages))
+// history checks a history, or the pages of one that follow one another.
+func (v *verification) history(s *subject, texts [][]byte, f *finding) (signed []string, err error) {
+	pages := make([]*verify.HistoryVerdict, len(texts))
+	for i, text := range texts {
+		if pages[i], err = verify.History(text, s.asked, v.trust); err != nil {
+			return nil, inPage(err, i, len(texts))
 		}
-		if i > 0 && (h.Key.Identifier != f.ID || h.Key.Kind.String() != f.Kind || h.First != n) {
-			return nil, inPage(errors.New("it does not follow the one before it"), i, len(pages))
-		}
-		n += len(h.Entries)
-		f.Type, f.ID, f.Kind, f.Asked, f.Total = formHistory, h.Key.Identifier, h.Key.Kind.String(), &h.Asked, h.Total
-		f.Unauthenticated += h.Unauthenticated()
-		f.Claim = h.Claim()
-		f.anchor(&h.Anchor)
-		for i := range h.Entries {
-			f.Entries = append(f.Entries, findingOf(&h.Entries[i]))
-		}
-		texts = append(texts, h.String())
-		signed = append(signed, signedOf(&h.Anchor)...)
-		v.histories = append(v.histories, proved[*verify.HistoryVerdict]{s.name, h})
+		signed = append(signed, signedOf(&pages[i].Anchor)...)
+		v.histories = append(v.histories, proved[*verify.HistoryVerdict]{s.name, pages[i]})
 	}
-	f.text = strings.Join(texts, "\n")
+	h, err := verify.Join(pages)
+	switch {
+	case errors.Is(err, verify.ErrApart):
+		// The log grew meanwhile. Each page stands for itself.
+		for _, page := range pages {
+			f.history(page)
+		}
+		f.Notes = append(f.Notes, fmt.Sprintf("The %d pages were answered at different sizes of the log: what was said of one is not known to hold for all.", len(pages)))
+	case err != nil:
+		return nil, err
+	default:
+		f.history(h)
+	}
 	return signed, nil
 }
 

@@ -109,6 +109,20 @@ func (f *finding) anchor(a *verify.Anchor) {
 	}
 }
 
+// history adds what was found out about a history, or about one of several pages.
+func (f *finding) history(h *verify.HistoryVerdict) {
+	f.Type, f.ID, f.Kind, f.Asked, f.Total, f.Claim = formHistory, h.Key.Identifier, h.Key.Kind.String(), &h.Asked, h.Total, h.Claim()
+	f.Unauthenticated += h.Unauthenticated()
+	f.anchor(&h.Anchor)
+	for i := range h.Entries {
+		f.Entries = append(f.Entries, findingOf(&h.Entries[i]))
+	}
+	if f.text != "" {
+		f.text += "\n"
+	}
+	f.text += h.String()
+}
+
 func whose(given bool) string {
 	if given {
 		return "given"
