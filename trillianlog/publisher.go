@@ -85,6 +85,7 @@ type publisher struct {
 
 	// Owned by the goroutine of run, and by Open before.
 	rootAt   time.Time     // that the newest root bears
+	stated   uint64        // its size
 	waiting  time.Time     // since when leaves are stored and the tree does not grow
 	examined bool          // since then, and it can grow
 	tree     *compactRange // over all leaves that were read and written as tiles
@@ -149,7 +150,7 @@ func (p *publisher) run(ctx, patience context.Context, drain <-chan struct{}) er
 			p.waiting = time.Now()
 		}
 		p.note(known)
-		if more {
+		if more && p.tree.End() < max(p.stated, p.stored.Load()) {
 			continue
 		}
 		if !p.idle(ctx, drain, known) {
@@ -239,7 +240,7 @@ func (p *publisher) step(ctx, patience context.Context) (more bool, err error) {
 		return false, err
 	}
 	p.reach(latest.size)
-	p.rootAt = latest.at
+	p.rootAt, p.stated = latest.at, latest.size
 	now, err := p.root()
 	if err != nil {
 		return false, err

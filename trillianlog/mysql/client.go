@@ -35,25 +35,22 @@ func (c *client) GetLatestSignedLogRoot(ctx context.Context, r *trillian.GetLate
 	})
 }
 
-// GetLeavesByRange reads with two statements instead of a transaction: leaves that
-// a root covers do not change after it. It gives at most maxRangeLeaves, and none
+// GetLeavesByRange reads with one statement, or two, instead of a transaction: leaves
+// that a root covers do not change after it. It gives at most maxRangeLeaves, and none
 // after maxRangeBytes.
 func (c *client) GetLeavesByRange(ctx context.Context, r *trillian.GetLeavesByRangeRequest, opts ...grpc.CallOption) (*trillian.GetLeavesByRangeResponse, error) {
 	if c.Tree == nil || r.LogId != c.Tree.TreeId || r.StartIndex < 0 || r.Count <= 0 {
 		return c.Client.GetLeavesByRange(ctx, r, opts...) // an error
 	}
 	return short(c, func() (*trillian.GetLeavesByRangeResponse, error) {
-		head, err := c.b.storage.head(ctx, r.LogId)
-		if err != nil {
-			return nil, err
-		}
-		root, err := head.signed()
+		count := min(uint64(r.Count), maxRangeLeaves)
+		root, size, err := c.b.storage.covering(ctx, r.LogId, uint64(r.StartIndex)+count)
 		if err != nil {
 			return nil, err
 		}
 		response := &trillian.GetLeavesByRangeResponse{SignedLogRoot: root}
-		if uint64(r.StartIndex) < head.TreeSize {
-			count := min(uint64(r.Count), head.TreeSize-uint64(r.StartIndex), maxRangeLeaves)
+		if uint64(r.StartIndex) < size {
+			count = min(count, size-uint64(r.StartIndex))
 			response.Leaves, err = c.b.storage.leaves(ctx, r.LogId, uint64(r.StartIndex), count)
 		}
 		return response, err

@@ -41,17 +41,16 @@ type integrator struct {
 	// edge is the tree's as the last write has left it; nil if that is not known.
 	edge atomic.Pointer[edge]
 	// made is the root that the last write has made, until it is asked for.
-	made atomic.Pointer[madeRoot]
-	// told is the size of the largest tree that latest has given from the
-	// database: another process may have made it since.
-	told atomic.Uint64
+	made atomic.Pointer[knownRoot]
+	// told is the last root that latest has given.
+	told atomic.Pointer[knownRoot]
 }
 
-// madeRoot is the newest root for a moment.
-type madeRoot struct {
+// knownRoot is a root that the database has, or had.
+type knownRoot struct {
 	root *trillian.SignedLogRoot
 	size uint64
-	at   time.Time
+	at   time.Time // when it was the newest
 }
 
 // newsFor is how long what a write has made counts as the database's answer.
@@ -60,15 +59,35 @@ const newsFor = 20 * time.Millisecond
 // latest is the newest root. Whoever asks first after a write of this process gets
 // the root that it made, all others what the database says now.
 func (g *integrator) latest(ctx context.Context, tree int64) (*trillian.SignedLogRoot, error) {
-	if made := g.made.Swap(nil); made != nil && time.Since(made.at) < newsFor && made.size >= g.told.Load() {
+	made, told := g.made.Swap(nil), g.told.Load()
+	if made != nil && time.Since(made.at) < newsFor && (told == nil || made.size >= told.size) {
+		g.told.Store(made)
 		return made.root, nil
 	}
 	head, err := g.head(ctx, tree)
 	if err != nil {
 		return nil, err
 	}
-	g.told.Store(head.TreeSize)
-	return head.signed()
+	root, err := head.signed()
+	if err != nil {
+		return nil, err
+	}
+	g.told.Store(&knownRoot{root, head.TreeSize, time.Now()})
+	return root, nil
+}
+
+// covering is a root whose tree has leaves up to an end, where it has them: the one
+// that was given last, if it does, so that nobody has to ask for it.
+func (g *integrator) covering(ctx context.Context, tree int64, end uint64) (*trillian.SignedLogRoot, uint64, error) {
+	if told := g.told.Load(); told != nil && told.size >= end {
+		return told.root, told.size, nil
+	}
+	head, err := g.head(ctx, tree)
+	if err != nil {
+		return nil, 0, err
+	}
+	root, err := head.signed()
+	return root, head.TreeSize, err
 }
 
 // reach notes that the leaves before end may be stored, and gives the highest of
@@ -108,7 +127,7 @@ func (g *integrator) AddSequencedLeaves(ctx context.Context, tree *trillian.Tree
 	if together {
 		g.edge.Store(grown)
 		if made != nil {
-			g.made.Store(&madeRoot{made, after(leaves), time.Now()})
+			g.made.Store(&knownRoot{made, after(leaves), time.Now()})
 		}
 		return results, nil
 	}
