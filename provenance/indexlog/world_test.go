@@ -42,6 +42,7 @@ type world struct {
 	dir      string
 	log      *tiles.Store
 	signer   note.Signer // the log's
+	logKey   string
 	index    note.Signer
 	indexKey string
 	policy   *policy.Policy // of the index log
@@ -53,7 +54,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, dir: t.TempDir(), signed: map[uint64]string{}}
-	w.signer, _ = newSigner(t, origin)
+	w.signer, w.logKey = newSigner(t, origin)
 	w.index, w.indexKey = newSigner(t, indexOrigin)
 	var err error
 	if w.policy, err = policy.None(w.indexKey); err != nil {
