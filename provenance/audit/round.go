@@ -1,0 +1,232 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/provenance/participant"
+	"github.com/tallyroot/tallyroot/provenance/verify"
+	"github.com/tallyroot/tallyroot/trillianlog/fetch"
+)
+
+// Round audits what is new. The report says what was found, also when there is an
+// error: then something could not be checked, and the next round tries again.
+func (a *Auditor) Round(ctx context.Context) (*Report, error) {
+	r := &Report{From: a.ledger.head.ReportedNext}
+	err := a.round(ctx, r)
+	if f := found(err, r.Origin); f != nil && ctx.Err() == nil {
+		r.Findings = append(r.Findings, *f)
+		err = nil
+	} else {
+		r.Complete = err == nil
+	}
+	about, ledgerErr := a.ledger.findings()
+	r.Findings = append(r.Findings, about...)
+	a.summarise(r)
+	return r, errors.Join(err, ledgerErr)
+}
+
+func (a *Auditor) round(ctx context.Context, r *Report) error {
+	var genesis participant.Genesis
+	log, err := a.readHead(ctx, "log", a.options.Log, a.options.Policy, func(log *fetch.Log) (key string, err error) {
+		if log.Checkpoint().Size == 0 {
+			return "", errors.New("the log is empty: nothing in it says with which key it is signed")
+		}
+		genesis, err = a.genesis(ctx, log)
+		return genesis.LogKey, err
+	})
+	if err != nil {
+		return err
+	}
+	r.Origin, r.Log = log.Checkpoint.Origin, reportHead(log)
+	if last := a.ledger.head.Origin; last != "" && last != r.Origin {
+		return fmt.Errorf("the folder %s is of the audit of %s, and this is %s: take another", a.options.Dir, last, r.Origin)
+	}
+	if f := a.stale(log); f != nil {
+		r.Findings = append(r.Findings, *f)
+	}
+	r.Log.Seen = a.seenBefore(r.Origin)
+	if err := a.compare(ctx, "log", a.options.Log, log); err != nil {
+		return err
+	}
+	if log.Checkpoint.Size == 0 {
+		return a.remember()
+	}
+	if genesis.Origin == "" {
+		if genesis, err = a.genesis(ctx, log.log); err != nil {
+			return err
+		}
+	}
+	if a.ledger.head.Origin == "" { // the first time
+		a.ledger.head.Origin, a.ledger.head.Began = r.Origin, log.Checkpoint.Size
+		a.watchFrom = log.Checkpoint.Size
+	}
+	if err := a.remember(); err != nil {
+		return err
+	}
+	if err := a.replay(ctx, r, log, genesis.IndexKey); err != nil {
+		return err
+	}
+	if err := a.withdrawals(ctx, log.log); err != nil {
+		return err
+	}
+	if a.options.OperatorKey != "" && !a.operatorSeen {
+		r.Findings = append(r.Findings, Finding{Kind: Operator, Log: r.Origin, Problem: fmt.Sprintf("%s never was the operator's key", a.options.OperatorKey)})
+	}
+	return nil
+}
+
+// replay judges the log's entries and compares the index log's leaves.
+func (a *Auditor) replay(ctx context.Context, r *Report, log *head, indexKey string) (err error) {
+	a.progress.total = log.Checkpoint.Size
+	t := tee{log.log, newReplay(a.ledger.head.Next, a.judge)}
+	defer func() {
+		// What was fed is judged and written down, also after an interruption.
+		if failed := t.replay.close(); !errors.Is(err, failed) {
+			err = errors.Join(err, failed)
+		}
+	}()
+	var index *head
+	if a.options.Index != nil {
+		var indexErr error
+		if index, indexErr = a.auditIndex(ctx, r, t, indexKey); indexErr != nil {
+			f := found(indexErr, participant.IndexOrigin(r.Origin))
+			if f == nil || ofLog(indexErr, r.Origin) {
+				return indexErr
+			}
+			// The log itself is still to be read.
+			r.Findings = append(r.Findings, *f)
+			index = nil
+		}
+	}
+	if err := t.read(ctx, log.Checkpoint.Size); err != nil {
+		return err
+	}
+	if index == nil {
+		return nil
+	}
+	r.Index.Complete = true
+	if err := a.abreast(ctx, log, index, indexKey); err != nil {
+		f := found(err, index.Checkpoint.Origin)
+		if f == nil {
+			return err
+		}
+		r.Findings = append(r.Findings, *f)
+	}
+	return a.remember()
+}
+
+func (a *Auditor) auditIndex(ctx context.Context, r *Report, t tee, key string) (*head, error) {
+	index, err := a.readIndex(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if want := participant.IndexOrigin(r.Origin); index.Checkpoint.Origin != want {
+		return nil, &Finding{
+			Kind: Checkpoint, Log: want, Evidence: []string{string(index.signed)}, name: string(index.signed),
+			Problem: fmt.Sprintf("the index log calls itself %q", index.Checkpoint.Origin),
+		}
+	}
+	r.Index = &IndexReport{HeadReport: reportHead(index)}
+	if f := a.stale(index); f != nil {
+		r.Findings = append(r.Findings, *f)
+	}
+	r.Index.Seen = a.seenBefore(index.Checkpoint.Origin)
+	if err := a.compare(ctx, "index log", a.options.Index, index); err != nil {
+		return nil, err
+	}
+	if err := a.remember(); err != nil {
+		return nil, err
+	}
+	return index, a.follow(ctx, t, index)
+}
+
+// seenBefore gives the size at which a log was seen last; 0 if it was not.
+func (a *Auditor) seenBefore(origin string) (size uint64) {
+	for _, memory := range []*verify.State{a.memory, a.seen} {
+		if c, _, ok := memory.Last(origin); ok {
+			size = max(size, c.Size)
+		}
+	}
+	return size
+}
+
+// withdrawals looks at each error declaration whose event was not found yet.
+func (a *Auditor) withdrawals(ctx context.Context, log *fetch.Log) error {
+	type declaration struct {
+		index    uint64
+		identity [32]byte
+	}
+	var open []declaration
+	for r, err := range a.ledger.rows([]byte{declarationRow}) {
+		var index uint64
+		if err == nil {
+			index, err = lastNumber(r[0])
+		}
+		if err == nil && len(r[1]) != 32 {
+			err = fmt.Errorf("the row %x has no identity", r[0])
+		}
+		if err != nil {
+			return err
+		}
+		if _, ok, err := a.ledger.first([32]byte(r[1])); err != nil {
+			return err
+		} else if ok {
+			open = append(open, declaration{index, [32]byte(r[1])})
+		}
+		if len(open) == window {
+			break // the next round goes on
+		}
+	}
+	for _, d := range open {
+		original, _, err := a.ledger.first(d.identity)
+		if err != nil {
+			return err
+		}
+		pair := make([]verify.Judged, 0, 2)
+		for _, index := range []uint64{min(original, d.index), max(original, d.index)} {
+			leaf, err := log.Entry(ctx, index)
+			if err != nil {
+				return err
+			}
+			e, err := entry.Parse(leaf)
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", index, err)
+			}
+			pair = append(pair, verify.Judged{Index: index, Entry: e})
+		}
+		verify.Relate(pair)
+		if err := a.settle(d.index, pair); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle writes down what became of an error declaration.
+func (a *Auditor) settle(index uint64, pair []verify.Judged) error {
+	head := &a.ledger.head
+	return a.ledger.change(func(b *pebble.Batch) error {
+		for i := range pair {
+			j := &pair[i]
+			if j.Index != index {
+				continue
+			}
+			if j.Withdraws != nil {
+				head.Totals.Withdrawn++
+				continue
+			}
+			head.Totals.Ineffective++
+			it := item{index: index, entry: j.Entry}
+			f := &Finding{Kind: Ineffective, Problem: "the error declaration has no effect: it differs from the event that it names"}
+			if err := a.name(b, head.Totals.Ineffective-head.ReportedTotals.Ineffective, f, &it); err != nil {
+				return err
+			}
+		}
+		return b.Delete(row(declarationRow, number(index)), nil)
+	})
+}
