@@ -31,16 +31,15 @@ const lotLink = "https://id.gs1.org/01/09506000134352/10/LOT-7"
 // address, at which first the service answers and then the liar.
 type lied struct {
 	*killed
-	witnesses  []*killedWitness
-	verifier   *runningVerifier
-	url        string
-	front      atomic.Pointer[http.Handler]
-	logPolicy  *policy.Policy
-	index      *policy.Policy
-	witnessed  []string // the reader's flags: both policies
-	onlyLog    []string // the log's policy alone
-	onlyKey    []string // the log's key alone
-	stateFiles int
+	witnesses []*killedWitness
+	verifier  *runningVerifier
+	url       string
+	front     atomic.Pointer[http.Handler]
+	logPolicy *policy.Policy
+	index     *policy.Policy
+	witnessed []string // the reader's flags: both policies
+	onlyLog   []string // the log's policy alone
+	onlyKey   []string // the log's key alone
 }
 
 func newLied(t *testing.T) *lied {

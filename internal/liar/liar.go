@@ -11,7 +11,9 @@ package liar
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,6 +55,9 @@ func Take(t testing.TB, dir string) (*Operator, bool) {
 	w := &verifytest.World{T: t, LogKey: key("log"), IndexKey: key("index"), Operator: key("operator")}
 	w.Origin = w.LogKey.Name()
 	o := &Operator{World: w, cover: verifytest.Key(t, entry.KeyName(w.Origin, entry.RoleOwn, "liar"), "")}
+	if _, err := os.Stat(filepath.Join(dir, "index", "checkpoint")); errors.Is(err, fs.ErrNotExist) {
+		return nil, false
+	}
 	// The index first: the log's checkpoint is never older than what it is about.
 	o.Index = read(t, filepath.Join(dir, "index"), &w.Index)
 	o.Log = read(t, filepath.Join(dir, "log"), &w.Log)
@@ -64,6 +69,14 @@ func Take(t testing.TB, dir string) (*Operator, bool) {
 		t.Fatal(err)
 	}
 	return o, leaf.Checkpoint.Size == w.Log.Size()
+}
+
+// Of is the operator of a log in memory, whose newest snapshot is published. The log's
+// cosigners are not the operator's: what it lies about they have not seen.
+func Of(published *verifytest.World, s *verifytest.Snapshot) *Operator {
+	w := *published
+	w.LogCosigners, w.IndexCosigners = nil, nil
+	return &Operator{World: &w, Log: s.LogNote, Index: s.Index, cover: verifytest.Key(w.T, entry.KeyName(w.Origin, entry.RoleOwn, "liar"), "")}
 }
 
 // read reads a log's files at its published checkpoint.
