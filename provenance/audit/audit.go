@@ -199,17 +199,8 @@ func (a *Auditor) remember() error {
 	return nil
 }
 
-// Known tells whether somebody has the finding already (Acknowledge).
-func (a *Auditor) Known(f *Finding) (bool, error) {
-	if f.number > 0 {
-		return false, nil // it would not be there any more
-	}
-	value, err := a.ledger.get(knownKey(f))
-	return value != nil, err
-}
-
 // Acknowledge says that somebody has the finding. One about an entry is not given
-// again; one that is found anew each time is Known.
+// again; one that is found anew in each round is, and a Monitor does not tell it again.
 func (a *Auditor) Acknowledge(f *Finding) error {
 	return a.ledger.change(func(b *pebble.Batch) error {
 		if f.number > 0 {
@@ -227,10 +218,7 @@ func (a *Auditor) Reported(r *Report) error {
 			return err
 		}
 	}
-	return a.ledger.change(func(*pebble.Batch) error {
-		a.ledger.head.ReportedNext, a.ledger.head.ReportedTotals = a.ledger.head.Next, a.ledger.head.Totals
-		return nil
-	})
+	return a.mark()
 }
 
 // progress tells how far the replay is.

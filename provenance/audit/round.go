@@ -22,7 +22,7 @@ func (a *Auditor) Round(ctx context.Context) (*Report, error) {
 		r.Findings = append(r.Findings, *f)
 		err = nil
 	} else {
-		r.Complete = err == nil
+		r.Complete = err == nil && (a.index == nil || r.Log.Size == 0 || r.Index != nil && r.Index.Complete)
 	}
 	about, ledgerErr := a.ledger.findings()
 	r.Findings = append(r.Findings, about...)
