@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -276,10 +275,7 @@ func TestPagesInBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a browser takes a while")
 	}
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed (make tools installs it)")
-	}
+	ctx := startBrowser(t)
 	d := startDemo(t, "--data", filepath.Join(t.TempDir(), "demo"), "--json")
 	r := d.result()
 	shots, err := filepath.Abs("../../build/screenshots")
@@ -289,14 +285,6 @@ func TestPagesInBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))...)
-	defer cancel()
-	ctx, cancel = chromedp.NewContext(ctx)
-	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, patience)
-	defer cancel()
-
 	look := func(name, url string, width, height int64, scheme string) []byte {
 		t.Helper()
 		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
@@ -308,6 +296,9 @@ func TestPagesInBrowser(t *testing.T) {
 		}
 		if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
 			t.Fatalf("%s: %v", url, err)
+		}
+		if strings.Contains(evaluate[string](t, ctx, "document.documentElement.outerHTML"), `id="verification"`) {
+			readPanel(t, ctx)
 		}
 		problems, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](pageProblems))
 		if err != nil {
@@ -327,7 +318,7 @@ func TestPagesInBrowser(t *testing.T) {
 	}
 	pages := map[string]string{
 		"product": r.Page, "lot": r.URL + "/01/09506000100340/10/PUR-1002", "landing": r.URL + "/", "entry": r.URL + "/entry/28",
-		"pallet": r.URL + "/00/095060000000003016", "place": r.URL + "/414/9520001000034", "docs": r.URL + "/docs",
+		"pallet": r.URL + "/00/095060000000003016", "place": r.URL + "/414/9520001000034", "docs": r.URL + "/docs", "check": r.URL + "/check",
 		"nothing": r.URL + "/01/09506000134352", "refused": r.URL + "/01/09506000134353",
 	}
 	for name, url := range pages {
@@ -341,9 +332,9 @@ func TestPagesInBrowser(t *testing.T) {
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(360, 780), chromedp.Navigate(r.Page)); err != nil {
 		t.Fatal(err)
 	}
-	bottom, err := chromedp.Run(ctx, chromedp.Evaluate[float64](`document.querySelector(".verdict").getBoundingClientRect().bottom`))
-	if err != nil || bottom > 780 {
-		t.Errorf("what can be trusted ends %g pixels down (%v)", bottom, err)
+	readPanel(t, ctx)
+	if bottom := evaluate[float64](t, ctx, `document.querySelector("#verification strong").getBoundingClientRect().bottom`); bottom > 780 {
+		t.Errorf("what was found ends %g pixels down", bottom)
 	}
 
 	for _, scheme := range []string{"light", "dark"} {
@@ -389,7 +380,7 @@ const pageProblems = `(() => {
 	for (const e of document.querySelectorAll("[id]")) { if (ids.has(e.id)) say("an id twice", e); ids.add(e.id); }
 	for (const e of document.querySelectorAll('a[href^="#"]')) if (!ids.has(e.getAttribute("href").slice(1))) say("a link to nowhere", e);
 	for (const e of document.querySelectorAll("use")) if (!ids.has(e.getAttribute("href").slice(1))) say("a symbol that is not drawn", e);
-	if (document.scripts.length) say("a script");
+	for (const e of document.scripts) if (!e.integrity || new URL(e.src).origin !== location.origin) say("a script", e);
 	for (const r of performance.getEntriesByType("resource")) if (new URL(r.name).origin !== location.origin) say("asked somebody else: " + r.name);
 	if (!document.styleSheets.length || !document.styleSheets[0].cssRules.length) say("no style sheet");
 	for (const e of document.images) if (e.complete && !e.naturalWidth && getComputedStyle(e).display !== "none") say("an image that did not load", e);

@@ -348,7 +348,7 @@ func TestPage(t *testing.T) {
 	digest := sha256.Sum256(verifier.Script)
 	complete := []string{
 		"Nothing is missing, and nothing was changed.", fmt.Sprintf("Complete up to entry %d, witnessed at ", size), "All 60 entries stand in the log", "every signature holds",
-		"enough witnesses saw it at ", "They are w1 (witness.example/1), w2 (witness.example/2).", "w1 (rebuilder.example/1), not the operator, went through the whole log",
+		"enough witnesses saw it at ", "They are: witness.example/1, witness.example/2.", "Who cosigned the log, by the policy’s names: w1, w2.", "rebuilder.example/1, not the operator, went through the whole log",
 		fmt.Sprintf("%x", digest), ", by the keys that this server names.", "whose word this checks", "Farm-3",
 	}
 
@@ -429,7 +429,7 @@ func TestPage(t *testing.T) {
 	})
 	t.Run("marks", func(t *testing.T) {
 		h.set(func() { h.steps = append(slices.Clone(steps), step{Index: size}) })
-		h.open(t, ctx, "").is(t, "part", "newer", "Nothing is missing", "1 step of this page came later.")
+		h.open(t, ctx, "").is(t, "part", "newer", "1 step of this page is newer than the proof, and not checked.")
 		if have := evaluate[string](t, ctx, fmt.Sprintf(`document.getElementById("e%d").textContent + document.querySelectorAll(".newer").length`, size)); have != fmt.Sprintf("Newer than the proof, and not checked: entry %d1", size) {
 			t.Errorf("the newer step says %q", have)
 		}

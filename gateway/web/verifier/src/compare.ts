@@ -37,7 +37,7 @@ export function compare(report: Report, shown: bigint | undefined, cut: number):
 		report.yes.unshift("The proofs themselves hold. It is this page that tells something else.");
 		Object.assign(report, { tone: "bad", reason: wrong[0], headline: `Do not rely on this page: ${wrong[1]}.` });
 	} else if (count.newer > 0 && report.tone === "good") {
-		Object.assign(report, { tone: "part", reason: "newer", headline: `${report.headline} ${plural(count.newer, "step", "steps")} of this page came later.` });
+		Object.assign(report, { tone: "part", reason: "newer", headline: `${plural(count.newer, "step of this page is", "steps of this page are")} newer than the proof, and not checked.` });
 	}
 	return false;
 }

@@ -62,6 +62,7 @@ class Panel {
 		const take = () => void this.take([...(files.files ?? [])]).then(() => (files.value = ""));
 		Object.assign(files, { type: "file", multiple: true, onchange: take });
 		const own = element("details", element("summary", "Use keys of your own, or check a saved proof"));
+		own.toggleAttribute("open", again.hidden);
 		own.append(
 			element("p", "Keys that the server names prove only that it keeps its own word. Get the log’s policies from somebody whom you trust, as a file, or as a link to this page. A proof that was saved needs no network: drop it anywhere on this page, or choose it."),
 			element("p", element("label", "Files with a proof or with policies: ", files)),

@@ -23,7 +23,7 @@ function fold(summary: string, texts: readonly string[] = [], open = false): HTM
 	return [details];
 }
 
-const titles = { good: "Checked on your device", part: "Checked on your device: not all is proved", bad: "Checked on your device: do not rely on it" };
+const titles = { good: "Checked on your device", part: "Checked on your device, in part", bad: "Checked on your device" };
 
 // A View shows reports in the page's section. What readers may be using stays where it
 // is: the focus is never lost, and folds stay open.
@@ -55,7 +55,7 @@ export class View {
 		const { section } = this;
 		section.className = `verification ${report.tone}`;
 		section.dataset["reason"] = report.reason ?? "";
-		this.title.textContent = report.unchecked ? "Not checked on your device" : titles[report.tone];
+		this.title.textContent = report.unchecked ? "Not checked on your device" : report.entries?.length === 0 ? titles.good : titles[report.tone];
 		this.status.setAttribute("role", report.tone === "bad" ? "alert" : "status");
 		this.status.replaceChildren(
 			named("headline", element("p", element("strong", element("bdi", report.headline)))),

@@ -43,6 +43,7 @@ async function compare(report: Report, { role, key, signed }: Seen, prove: Prove
 			tone: "bad",
 			reason: e.reason,
 			claim: undefined,
+			yes: [],
 			wrong: [`${e.message}.`, ...(without ? [without] : [])],
 			headline: `Do not rely on this: ${logs[role]} ${e.reason === "fork" ? `is another one than ${saw}` : `is not shown to continue ${saw}`}.`,
 		});

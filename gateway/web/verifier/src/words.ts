@@ -66,8 +66,8 @@ export function date(seconds: bigint): string {
 	return `${d.getUTCDate()} ${months[d.getUTCMonth()]} ${d.getUTCFullYear()}, ${two(d.getUTCHours())}:${two(d.getUTCMinutes())} UTC`;
 }
 
-// who names witnesses as the policy does, and by their keys' own names.
-const who = (list: readonly Witness[]): string => list.map((w) => (w.label === w.name ? w.name : `${w.label} (${w.name})`)).join(", ");
+// who names witnesses by their keys' own names, which nobody else chose.
+const who = (list: readonly Witness[]): string => list.map((w) => w.name).join(", ");
 
 export const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
@@ -94,7 +94,7 @@ function headline(claim: Claim, n: number): string {
 		case "complete":
 			return n > 0 ? "Nothing is missing, and nothing was changed." : "Nothing is logged about this, and that is proved.";
 		case "complete-by-operator":
-			return n > 0 ? "Nothing was changed. Whether anything is missing, only the log’s operator says." : "Nothing is logged about this, says the log’s operator.";
+			return n > 0 ? "Nothing was changed. Only the operator says that nothing is missing." : "Nothing is logged about this, says the log’s operator.";
 		case "incomplete":
 			return "Do not rely on this: something is missing.";
 		default:
@@ -105,16 +105,21 @@ function headline(claim: Claim, n: number): string {
 // about gives what all reports share: n entries are told of.
 function about(claim: Claim, a: Anchor, n: number, unsigned: number, asked: boolean): Report {
 	const { origin, size } = a.log.checkpoint;
-	const r: Report = { tone: tones[claim], headline: headline(claim, n), claim: sentence(claim, a), yes: [], no: [], details: [], size, seen: [] };
+	// That there is nothing is proved as well, and yet nothing good about a thing.
+	const tone = claim === "complete" && n === 0 ? "part" : tones[claim];
+	const r: Report = { tone, headline: headline(claim, n), claim: sentence(claim, a), yes: [], no: [], details: [], size, seen: [] };
 	if (claim === "complete") r.yes.push(`${who(a.rebuilders)}, not the operator, went through the whole log: it holds nothing${n > 0 ? " else" : ""} about this.`);
 	if (n > 0) r.yes.push(`${n === 1 ? "The one entry stands" : `All ${n} entries stand`} in the log as reported${unsigned > 0 ? "." : ", and every signature holds."}`);
-	if (a.log.time !== undefined) r.yes.push(`Everybody is shown the same log: enough witnesses saw it at ${date(a.log.time)}. They are ${who(a.log.witnesses)}.`);
+	if (a.log.time !== undefined) r.yes.push(`Everybody is shown the same log: enough witnesses saw it at ${date(a.log.time)}. They are: ${who(a.log.witnesses)}.`);
 	if (unsigned > 0) r.no.push(`Who reported ${plural(unsigned, "entry", "entries")}: the signatures do not hold. Such an entry is unauthenticated and counts for nothing.`);
 	if (claim === "complete-by-operator") r.no.push("That nothing was left out: nobody but the operator has gone through the log for that.");
 	if (a.log.time === undefined) r.no.push("That everybody is shown the same log: no witness vouches for it (quorum none).");
 	if (n > 0) r.no.push("That a report is true: whoever made it answers for that.");
 	if (!asked) r.no.push("What you asked for: the file itself says what it is about. Compare that.");
 	r.details.push(`The log is ${origin}, of ${size} entries then.`);
+	for (const [what, v] of [["log", a.log], ["index log", a.index]] as const) {
+		if (v && v.witnesses.length > 0) r.details.push(`Who cosigned the ${what}, by the policy’s names: ${v.witnesses.map((w) => w.label).join(", ")}.`);
+	}
 	if (a.indexFromGenesis) r.details.push("The index log’s key was taken from the log’s first entry.");
 	if (!a.operatorTrusted) r.details.push("The operator’s key was taken from the log’s first entry.");
 	r.details.push("Names and descriptions of products and places are not part of this proof.");
