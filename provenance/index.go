@@ -25,6 +25,7 @@ type indexed struct {
 	policy    *policy.Policy
 	witnesses *quorum.Client // nil: the policy asks for none
 	log       *indexlog.Log
+	read      indexReading // the log, or what is read in its place
 }
 
 // openPolicy reads the index policy, so that a mistake in it is known before the log
@@ -57,6 +58,7 @@ func (x *indexed) open(ctx context.Context, c Config, signer note.Signer, log in
 		o.Witness, o.CosignEvery = x.witnesses.Cosign, c.Witnessing.Every
 	}
 	x.log, err = indexlog.Open(ctx, o)
+	x.read = x.log
 	return err
 }
 
@@ -95,27 +97,31 @@ type indexSource struct {
 	log *trillianlog.Log
 }
 
-// Published gives the published checkpoint if it meets the policy and its files are
-// durable: an index of a log that a crash took back would be one of another log.
+// Published gives the published checkpoint if it meets the policy.
 func (s indexSource) Published() (checkpoint.Checkpoint, []byte) {
 	c, signed := s.log.Published()
 	if signed == nil {
 		return c, nil
 	}
-	if _, err := s.log.Verdict(signed); err != nil || s.Settle() != nil {
+	if _, err := s.log.Verdict(signed); err != nil {
 		return checkpoint.Checkpoint{}, nil
 	}
 	return c, signed
 }
 
 // IndexKey is the verifier key of the index log's checkpoints.
-func (s *Service) IndexKey() string { return s.keys.index.Verifier().String() }
+func (s *Service) IndexKey() string {
+	if s.mirrored != nil {
+		return s.index.policy.Logs()[0].Key
+	}
+	return s.keys.index.Verifier().String()
+}
 
 // IndexTiles are the index log's static files.
 func (s *Service) IndexTiles() *tiles.Store { return s.index.tiles }
 
 // IndexStatus says how far the history index is, and what keeps it.
-func (s *Service) IndexStatus() indexlog.Status { return s.index.log.Status() }
+func (s *Service) IndexStatus() indexlog.Status { return s.index.read.Status() }
 
 // IndexPolicy is what every published index checkpoint meets.
 func (s *Service) IndexPolicy() *policy.Policy { return s.index.policy }
@@ -123,7 +129,7 @@ func (s *Service) IndexPolicy() *policy.Policy { return s.index.policy }
 // IndexVerdict is what the index policy says of a signed index checkpoint: who
 // witnessed it, and when.
 func (s *Service) IndexVerdict(signed []byte) (policy.Verdict, error) {
-	return s.index.log.Verdict(signed)
+	return s.index.read.Verdict(signed)
 }
 
 // IndexWitnesses are asked for each index checkpoint; nil if the index policy needs

@@ -31,8 +31,10 @@ type Source interface {
 	Stream(ctx context.Context, first, n uint64) iter.Seq2[[]byte, error]
 	// Published gives the newest published checkpoint that meets the log's policy, and
 	// its signed text, which must not be changed; the zero value and nil if there is
-	// none. What it gives is durable: it, or a later one, is there after a crash.
+	// none.
 	Published() (checkpoint.Checkpoint, []byte)
+	// Settle returns when that is durable: it, or a later one, is there after a crash.
+	Settle() error
 }
 
 // Options are what an index log is made of.

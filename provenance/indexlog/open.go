@@ -19,7 +19,8 @@ import (
 	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 )
 
-// LastCheckpointLost: the last-checkpoint store is empty and the index log is not.
+// LastCheckpointLost: the last-checkpoint store is empty, or cannot be read, and the
+// index log is not empty.
 const LastCheckpointLost trillianlog.Reason = "last checkpoint lost"
 
 // bound is what the last-checkpoint store holds.
@@ -132,15 +133,12 @@ func (l *Log) judge(ctx context.Context) error {
 	switch {
 	case errors.Is(err, trillianlog.ErrNoLastCheckpoint) && leaves == 0 && published.Size == 0:
 		// From now on, none means that it was lost.
-		text, err = []byte(empty(l.options.Origin).Body()), nil
+		text = []byte(empty(l.options.Origin).Body())
 		if err := l.options.Last.Swap(ctx, nil, text); err != nil {
 			return err
 		}
-	case errors.Is(err, trillianlog.ErrNoLastCheckpoint):
+	case err != nil:
 		return stop(LastCheckpointLost, "%v, and the index log has %d leaves: without it the index log could sign a second history. Put the file back from where it is; if it is lost, stop the service, and `tallyroot recover` starts again from the published index checkpoint", err, max(leaves, published.Size))
-	}
-	if err != nil {
-		return err
 	}
 	last, err := parseBound(text, l.options.Origin)
 	if err != nil {

@@ -108,6 +108,11 @@ func TestStops(t *testing.T) {
 		serves bool
 	}{
 		"last checkpoint lost": {func(t *testing.T, w *world) { w.remove("last-index-checkpoint") }, LastCheckpointLost, true},
+		"last checkpoint damaged": {func(t *testing.T, w *world) {
+			if err := os.WriteFile(w.path("last-index-checkpoint"), make([]byte, 8192), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, LastCheckpointLost, true},
 		"last checkpoint older": {func(t *testing.T, w *world) {
 			w.remove("last-index-checkpoint")
 			w.swap(checkpoint.Checkpoint{Origin: indexOrigin, Size: 1})
@@ -283,6 +288,34 @@ func TestMadeAgain(t *testing.T) {
 				t.Errorf("%+v", st)
 			}
 		})
+	}
+}
+
+// A map that is made again is not in the way of the log, which goes on meanwhile; it
+// comes to each leaf that was recorded.
+func TestMadeAgainUnderLoad(t *testing.T) {
+	w := newWorld(t)
+	l := w.open()
+	for range 10 {
+		w.reaches(l, w.add(200, 500).Size)
+	}
+	texts := w.leafTexts(l, 10)
+	w.close(l)
+	w.remove("index-store/map")
+	l = w.open()
+	for range 20 {
+		w.add(50, 500)
+		l.LogPublished()
+		_ = l.Status()
+		if s, err := l.Snapshot(); err == nil {
+			s.Close()
+		} else if !errors.Is(err, ErrNotServed) {
+			t.Fatal(err)
+		}
+	}
+	w.reaches(l, 3000)
+	if !slices.Equal(texts, w.leafTexts(l, 10)) {
+		t.Error("other leaves")
 	}
 }
 

@@ -79,6 +79,58 @@ func TestResetUnderLoad(t *testing.T) {
 	check(t, x, e, 900)
 }
 
+// The newest leaf is not published, and the process starts again: the map, which is at
+// that leaf, is taken back to the published one, and later goes on.
+func TestCatchUpTo(t *testing.T) {
+	e := someEntries(200, 900)
+	fs := vfs.NewMem()
+	x := open(t, Options{fs: fs})
+	for _, size := range []int{1, 10, 300} {
+		update(t, x, e, size)
+	}
+	newest, err := x.Update(t.Context(), e.at(800), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Close()
+	x = open(t, Options{fs: fs})
+	if err := x.Publish(3); err != nil {
+		t.Fatal(err)
+	}
+	notServed(t, x)
+	if err := x.CatchUpTo(t.Context(), e, 3); err != nil || x.Next() != 800 {
+		t.Fatalf("a map that is beyond the leaf has %d entries, %v", x.Next(), err)
+	}
+	if err := x.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := x.CatchUpTo(t.Context(), e, 3); err != nil {
+			t.Fatal(err)
+		}
+		check(t, x, e, 300)
+	}
+	if !x.Behind() {
+		t.Error("it is not behind its newest leaf")
+	}
+	if _, err := x.Update(t.Context(), e.at(900), e); !errors.Is(err, ErrBehind) {
+		t.Errorf("a next leaf before that: %v", err)
+	}
+	if err := x.Publish(4); err != nil {
+		t.Fatal(err)
+	}
+	check(t, x, e, 300) // until the map is there
+	if err := x.CatchUp(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	check(t, x, e, 800)
+	if kept, err := x.Leaf(3); err != nil || !bytes.Equal(kept.Text, newest.Text) {
+		t.Errorf("the leaf has changed: %q, %v", kept.Text, err)
+	}
+	update(t, x, e, 900)
+	check(t, x, e, 900)
+}
+
 // The map's folder is deleted between two starts, whole or with a part of it.
 func TestMapDeleted(t *testing.T) {
 	e := someEntries(200, 900)
