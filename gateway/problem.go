@@ -37,6 +37,7 @@ const (
 	reasonRate       = "RATE_LIMIT"
 	reasonUnderWay   = "UNDER_WAY"
 	reasonNotIndexed = "NOT_INDEXED"
+	reasonMirror     = "MIRROR"
 	retryUnderWay    = time.Second
 	retryUnavailable = 2 * time.Second
 	retryNotIndexed  = 5 * time.Second
@@ -115,6 +116,8 @@ func statusOf(err error) *status.Status {
 		return tooLarge(large.What, large.Unit, large.Size, large.Limit)
 	case errors.As(err, &conflict):
 		return problem(codes.AlreadyExists, conflict.Error(), info(reasonConflict, "index", strconv.FormatUint(conflict.Index, 10)))
+	case errors.Is(err, provenance.ErrMirror):
+		return problem(codes.Unimplemented, err.Error(), info(reasonMirror))
 	case errors.Is(err, provenance.ErrUnauthenticated):
 		return problem(codes.Unauthenticated, err.Error())
 	case errors.Is(err, provenance.ErrForbidden):

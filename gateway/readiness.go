@@ -64,7 +64,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	case of == "histories":
 		now.Ready = now.Histories.OK && now.Also == ""
 	default:
-		now.Ready = now.Writes.OK && now.Reads.OK && now.Also == ""
+		now.Ready = (now.Writes.OK || s.service.Mirrors()) && now.Reads.OK && now.Also == ""
 	}
 	code := http.StatusOK
 	if !now.Ready {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	v1 "github.com/tallyroot/tallyroot/proto/tallyroot/v1"
+	"github.com/tallyroot/tallyroot/provenance"
 )
 
 // newREST makes the REST side: grpc-gateway's routes, calling the RPCs in the
@@ -55,6 +56,11 @@ func (s *Server) newREST() (http.Handler, error) {
 		if st := queries.check(r.URL); st != nil {
 			drain(r)
 			s.writeProblem(w, r, st)
+			return
+		}
+		if s.service.Mirrors() && asksForMore(r) {
+			drain(r)
+			s.writeProblem(w, r, statusOf(provenance.ErrMirror))
 			return
 		}
 		switch r.Method {

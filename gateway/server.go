@@ -100,9 +100,13 @@ func New(o Options) (*Server, error) {
 // newGRPC makes the gRPC side. Its requests come through the same HTTP server
 // and middleware as all others.
 func (s *Server) newGRPC() *grpc.Server {
+	interceptors := []grpc.UnaryServerInterceptor{s.intercept}
+	if s.service.Mirrors() {
+		interceptors = append(interceptors, readingAlone)
+	}
 	g := grpc.NewServer(
 		grpc.MaxRecvMsgSize(s.limits.BatchBytes+s.limits.AdminBytes),
-		grpc.UnaryInterceptor(s.intercept),
+		grpc.ChainUnaryInterceptor(interceptors...),
 	)
 	v1.RegisterEventServiceServer(g, s.events)
 	v1.RegisterHistoryServiceServer(g, s.histories)

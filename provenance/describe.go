@@ -121,7 +121,7 @@ func (m *masters) forget(id string) {
 // newMasters gives those of the statements that a published checkpoint covers.
 func (s *Service) newMasters() *masters {
 	return &masters{statements: func(ctx context.Context, key historyindex.Key, known *master) (list []located, _ *participant.State, err error) {
-		published, _ := s.log.Published()
+		published, _ := s.read.Published()
 		positions, err := s.projection.Between(key, known.next, published.Size)
 		if err != nil {
 			return nil, nil, err

@@ -28,8 +28,10 @@ type NewParticipant struct {
 	TokenExpires time.Time
 }
 
-func onlyOperator(caller Caller) error {
+func (s *Service) onlyOperator(caller Caller) error {
 	switch {
+	case s.mirrored != nil:
+		return ErrMirror
 	case caller.Admin:
 		return nil
 	case caller.Participant == "":
@@ -41,7 +43,7 @@ func onlyOperator(caller Caller) error {
 // AddParticipant logs the statement that makes a participant, and gives its
 // first token.
 func (s *Service) AddParticipant(ctx context.Context, caller Caller, n NewParticipant) (participant.Info, Token, error) {
-	if err := onlyOperator(caller); err != nil {
+	if err := s.onlyOperator(caller); err != nil {
 		return participant.Info{}, Token{}, err
 	}
 	if n.ID == "" {
@@ -75,7 +77,7 @@ func (s *Service) AddParticipant(ctx context.Context, caller Caller, n NewPartic
 // about it from then on. For one without own keys the service makes a key, or
 // goes on with the one that it has.
 func (s *Service) PutParticipant(ctx context.Context, caller Caller, statement participant.Statement) error {
-	if err := onlyOperator(caller); err != nil {
+	if err := s.onlyOperator(caller); err != nil {
 		return err
 	}
 	if err := s.beginChange(statement.ID); err != nil {
@@ -162,7 +164,7 @@ func (s *Service) Participants() []participant.Info { return s.projection.State(
 // DisableParticipant logs the statement after which nothing that the participant
 // signs holds.
 func (s *Service) DisableParticipant(ctx context.Context, caller Caller, id string) (participant.Info, error) {
-	if err := onlyOperator(caller); err != nil {
+	if err := s.onlyOperator(caller); err != nil {
 		return participant.Info{}, err
 	}
 	info, err := s.Participant(id)
@@ -189,7 +191,7 @@ func vkeys(keys []entry.Verifier) []string {
 
 // Tokens gives a participant's tokens, without their secrets.
 func (s *Service) Tokens(caller Caller, id string) ([]Token, error) {
-	if err := onlyOperator(caller); err != nil {
+	if err := s.onlyOperator(caller); err != nil {
 		return nil, err
 	}
 	list, err := s.credentials.Tokens(id)
@@ -208,7 +210,7 @@ func tokenOf(t credentials.Token) Token {
 // Where the service has lost the key with which it signs for the participant, it
 // makes a new one first.
 func (s *Service) AddToken(ctx context.Context, caller Caller, id string, expires time.Time) (Token, error) {
-	if err := onlyOperator(caller); err != nil {
+	if err := s.onlyOperator(caller); err != nil {
 		return Token{}, err
 	}
 	info, err := s.Participant(id)
@@ -250,7 +252,7 @@ func (s *Service) renewLostKey(ctx context.Context, caller Caller, info particip
 
 // RevokeToken ends a token. One that was revoked before stays as it was.
 func (s *Service) RevokeToken(caller Caller, id string, number uint64) (Token, error) {
-	if err := onlyOperator(caller); err != nil {
+	if err := s.onlyOperator(caller); err != nil {
 		return Token{}, err
 	}
 	t, ok, err := s.credentials.RevokeToken(id, number, s.now())

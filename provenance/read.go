@@ -23,7 +23,7 @@ type located struct {
 
 // entryAt reads one entry that a published checkpoint covers.
 func (s *Service) entryAt(ctx context.Context, index uint64) (located, error) {
-	if published, _ := s.log.Published(); index >= published.Size {
+	if published, _ := s.read.Published(); index >= published.Size {
 		return located{}, fmt.Errorf("%w: no entry stands at index %d; the log has %d entries", ErrNotFound, index, published.Size)
 	}
 	b, err := s.tiles.Entry(ctx, index)
@@ -47,7 +47,7 @@ func (s *Service) EventAt(ctx context.Context, index uint64) (Event, error) {
 }
 
 func (s *Service) event(e located) (Event, error) {
-	receipt, err := s.log.Receipt(e.index)
+	receipt, err := s.read.Receipt(e.index)
 	if errors.Is(err, trillianlog.ErrUnmet) {
 		return Event{}, unavailable(err)
 	}
@@ -84,7 +84,7 @@ const (
 // place it gives the newest statement. ErrUnderWay when the event was taken and
 // no published checkpoint covers it yet.
 func (s *Service) Event(ctx context.Context, id, participant string) (Event, error) {
-	published, _ := s.log.Published()
+	published, _ := s.read.Published()
 	positions, err := s.projection.Events(id, published.Size, maxSearched)
 	if err != nil {
 		return Event{}, err
@@ -144,7 +144,7 @@ const maxRecentBytes = 8 << 20
 // none is named, of the whole log: limit of them, or those that fit
 // maxRecentBytes. Receipts are left out.
 func (s *Service) Recent(ctx context.Context, participant string, limit int) ([]Event, error) {
-	published, _ := s.log.Published()
+	published, _ := s.read.Published()
 	var positions []uint64
 	if participant == "" {
 		for i := published.Size; i > 0 && len(positions) < limit; i-- {
@@ -179,7 +179,7 @@ func (s *Service) findOriginal(ctx context.Context, eventID, participant string)
 	if err != nil {
 		return nil, nil // nothing can have an empty id
 	}
-	published, _ := s.log.Published()
+	published, _ := s.read.Published()
 	index, found, err := s.projection.First(identity, published.Size)
 	if err != nil || !found {
 		return nil, err
@@ -226,7 +226,7 @@ func (s *Service) ConsistencyProof(from, to uint64) (proof [][32]byte, toSize ui
 }
 
 func (s *Service) publishedSize(size uint64) (uint64, error) {
-	published, _ := s.log.Published()
+	published, _ := s.read.Published()
 	switch {
 	case size == 0:
 		return published.Size, nil

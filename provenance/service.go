@@ -110,6 +110,8 @@ type Service struct {
 	projection  *projection.Projection
 	tiles       *tiles.Store
 	log         *trillianlog.Log
+	read        reading   // the log, or what is read in its place
+	mirrored    *mirrored // nil: this is no mirror
 	policy      *policy.Policy
 	witnesses   *quorum.Client // nil: the policy asks for none
 	index       indexed
@@ -217,6 +219,7 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 	if s.log, err = trillianlog.Open(ctx, options); err != nil {
 		return errors.Join(err, backend.Close())
 	}
+	s.read = s.log
 	if err := s.index.open(ctx, c, indexSigner, indexSource{s.tiles, s.log}); err != nil {
 		return err
 	}
@@ -324,6 +327,9 @@ func (s *Service) Close() error {
 }
 
 func (s *Service) close() (err error) {
+	if s.mirrored != nil {
+		return s.mirrored.close()
+	}
 	if s.log != nil {
 		err = errors.Join(err, s.log.Close())
 	}
@@ -350,13 +356,18 @@ func (s *Service) close() (err error) {
 func (s *Service) Origin() string { return s.origin }
 
 // LogKey is the verifier key of the log's checkpoints.
-func (s *Service) LogKey() string { return s.keys.log.Verifier().String() }
+func (s *Service) LogKey() string {
+	if s.mirrored != nil {
+		return s.policy.Logs()[0].Key
+	}
+	return s.keys.log.Verifier().String()
+}
 
 // Published is the newest published checkpoint: what it says, and its text.
-func (s *Service) Published() (checkpoint.Checkpoint, []byte) { return s.log.Published() }
+func (s *Service) Published() (checkpoint.Checkpoint, []byte) { return s.read.Published() }
 
 // Status says whether the log takes and publishes entries, and why not.
-func (s *Service) Status() trillianlog.Status { return s.log.Status() }
+func (s *Service) Status() trillianlog.Status { return s.read.Status() }
 
 // Tiles are the log's static files.
 func (s *Service) Tiles() *tiles.Store { return s.tiles }
@@ -366,6 +377,9 @@ func (s *Service) Tiles() *tiles.Store { return s.tiles }
 func (s *Service) Authenticate(token string) (Caller, error) {
 	if token == "" {
 		return Caller{}, nil
+	}
+	if s.mirrored != nil {
+		return Caller{}, ErrMirror
 	}
 	if subtle.ConstantTimeCompare([]byte(token), []byte(s.keys.adminToken)) == 1 {
 		return Caller{Admin: true}, nil

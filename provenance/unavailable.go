@@ -14,6 +14,9 @@ import (
 // logged by an earlier process or with an outcome that nobody knew, that changes by
 // what new entries are judged.
 func (s *Service) Takes() error {
+	if s.mirrored != nil {
+		return ErrMirror
+	}
 	// In this order: the log learns what it has before it takes anything again.
 	err := s.log.Refusal()
 	if errors.Is(err, trillianlog.ErrStopped) {

@@ -60,7 +60,7 @@ func (s *Service) Policy() *policy.Policy { return s.policy }
 
 // Verdict is what the policy says of a signed checkpoint of the log: who witnessed
 // it, and when.
-func (s *Service) Verdict(signed []byte) (policy.Verdict, error) { return s.log.Verdict(signed) }
+func (s *Service) Verdict(signed []byte) (policy.Verdict, error) { return s.read.Verdict(signed) }
 
 // Witnesses are asked for each checkpoint; nil if the policy needs none.
 func (s *Service) Witnesses() *quorum.Client { return s.witnesses }

@@ -45,15 +45,9 @@ type server struct {
 // everybody else so before a minute is spent.
 func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 	tuneMemory()
-	listener := c.Listener
-	if listener == nil {
-		if listener, err = listen(ctx, c.Listen); err != nil {
-			return nil, err
-		}
-	}
-	s := &server{listener: listener, tls: c.TLS != nil, PublicURL: c.PublicURL}
-	if s.PublicURL == "" {
-		s.PublicURL = s.URL()
+	s, err := newServer(ctx, c)
+	if err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -80,15 +74,34 @@ func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
 	if s.Service, err = provenance.Open(ctx, c.Log); err != nil {
 		return nil, explainOpen(err, c.Log.Dir)
 	}
+	return s, s.openGateway(c, metrics)
+}
+
+// openGateway puts the service's gateway together.
+func (s *server) openGateway(c serverConfig, metrics *prometheus.Registry) error {
 	pages, err := web.New(web.Options{Service: s.Service, PublicURL: s.PublicURL, IndexVerifiers: c.IndexVerifiers, Logger: c.Log.Logger})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.gateway, err = gateway.New(gateway.Options{
 		Service: s.Service, Pages: pages, Ready: c.Ready, TLS: c.TLS, Logger: c.Log.Logger, Limits: c.Limits,
 		Registry: metrics,
 	})
-	return s, err
+	return err
+}
+
+// newServer takes the port.
+func newServer(ctx context.Context, c serverConfig) (_ *server, err error) {
+	s := &server{listener: c.Listener, tls: c.TLS != nil, PublicURL: c.PublicURL}
+	if s.listener == nil {
+		if s.listener, err = listen(ctx, c.Listen); err != nil {
+			return nil, err
+		}
+	}
+	if s.PublicURL == "" {
+		s.PublicURL = s.URL()
+	}
+	return s, nil
 }
 
 // listen takes a port.

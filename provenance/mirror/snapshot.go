@@ -118,3 +118,19 @@ func (m *Mirror) publishLog(signed []byte) error {
 	}
 	return errors.Join(m.log.Publish(signed), m.log.Settle())
 }
+
+// Status is how the mirror is.
+func (m *Mirror) Status() indexlog.Status {
+	published, _ := m.index.Checkpoint()
+	log, _ := m.log.Checkpoint()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	st := indexlog.Status{Published: published.Size, PublishedAt: m.index.WrittenAt(), Stats: m.store.Stats()}
+	if m.served == nil {
+		st.Readable = fmt.Errorf("%w: %w", indexlog.ErrNotServed, m.why)
+		return st
+	}
+	st.Publishing, st.Covered = m.why, m.served.Size
+	st.Behind = max(log.Size, st.Covered) - st.Covered
+	return st
+}
