@@ -20,6 +20,7 @@ import (
 
 	"github.com/tallyroot/tallyroot/cmd/tallyroot/internal/client"
 	"github.com/tallyroot/tallyroot/internal/liar"
+	"github.com/tallyroot/tallyroot/provenance/audit"
 	"github.com/tallyroot/tallyroot/provenance/verify/verifytest"
 	"github.com/tallyroot/tallyroot/trillianlog/policy"
 )
@@ -184,6 +185,25 @@ func (l *lied) verify(f *liar.Face, trust []string, code int, reason string, mor
 	return all[0]
 }
 
+// audit runs `tallyroot audit` on the liar's logs, and wants an exit code and the kind
+// of a finding.
+func (l *lied) audit(f *liar.Face, trust []string, code int, kind audit.Kind, more ...string) {
+	l.t.Helper()
+	if i := slices.Index(trust, "--index-verifier"); i >= 0 { // it rebuilds the index itself
+		trust = slices.Delete(slices.Clone(trust), i, i+2)
+	}
+	cmd := exec.Command("tallyroot", slices.Concat([]string{"audit", l.url, "--json", "--index-wait", "1s"}, trust, more)...)
+	out, err := cmd.Output()
+	var report struct{ Findings []audit.Finding }
+	if jsonErr := json.Unmarshal(out, &report); jsonErr != nil {
+		l.t.Fatalf("%s: audit: %v, %v: %s", f.Name, err, jsonErr, out)
+	}
+	is := func(f audit.Finding) bool { return f.Kind == kind }
+	if have := cmd.ProcessState.ExitCode(); have != code || kind != "" && !slices.ContainsFunc(report.Findings, is) || kind == "" && len(report.Findings) > 0 {
+		l.t.Errorf("%s: audit %q ends with %d, want %d, %q: %s", f.Name, trust, have, code, kind, out)
+	}
+}
+
 // receipt writes the entry at a position with its receipt into a file.
 func (l *lied) receipt(f *liar.Face, index uint64) string {
 	l.t.Helper()
@@ -228,6 +248,9 @@ func TestLiar(t *testing.T) {
 		t.Errorf("the truth: %+v", found)
 	}
 	l.verify(truth, l.onlyKey, 0, "", "--state", lonely)
+	audited, lonelyAudit := filepath.Join(l.dir, "audited.json"), filepath.Join(l.dir, "lonely-audit.json")
+	l.audit(truth, l.witnessed, 0, "", "--state", audited)
+	l.audit(truth, l.onlyKey, 0, "", "--state", lonelyAudit)
 	receipts := []string{l.receipt(truth, hidden), l.receipt(truth, positions[4])}
 
 	t.Run("forked log", func(t *testing.T) {
@@ -248,15 +271,21 @@ func TestLiar(t *testing.T) {
 		if found := l.verify(f, l.onlyKey, 1, "fork", "--state", lonely); found.Evidence == nil {
 			t.Errorf("no evidence: %+v", found)
 		}
+		l.audit(f, l.witnessed, 1, audit.Checkpoint)
+		l.audit(f, l.onlyLog, 1, audit.Checkpoint, "--state", audited)
+		l.audit(f, l.onlyKey, 0, "")
+		l.audit(f, l.onlyKey, 1, audit.Fork, "--state", lonelyAudit)
 		now.Moved(f)
 		l.verify(f, l.witnessed, 1, "index-signature")
 		l.verify(f, l.onlyLog, 1, "log-signature")
+		l.audit(f, l.witnessed, 1, audit.Checkpoint)
 	})
 	t.Run("forked log, longer", func(t *testing.T) {
 		f := now.ForkedLog(hidden, 3)
 		l.answers(f, l.tell(f), 422, 422, 409)
 		l.verify(f, l.onlyLog, 1, "log-quorum")
 		l.verify(f, l.onlyKey, 1, "inconsistent", "--state", lonely)
+		l.audit(f, l.onlyKey, 1, audit.Fork, "--state", lonelyAudit)
 	})
 	for _, c := range []struct {
 		face    *liar.Face
@@ -276,6 +305,9 @@ func TestLiar(t *testing.T) {
 				t.Errorf("without an index-verifier: %+v", found)
 			}
 			l.verify(c.face, l.onlyLog, 1, "hidden", receipts...)
+			// An audit rebuilds it.
+			l.audit(c.face, l.onlyLog, 1, audit.IndexLeaf)
+			l.audit(c.face, l.witnessed, 1, audit.Checkpoint)
 		})
 	}
 	if _, err := os.Stat(filepath.Join(l.verifier.dir, "rebuilt", "refuted", "reason")); err != nil {
@@ -286,12 +318,14 @@ func TestLiar(t *testing.T) {
 		l.answers(f, l.tell(f), 200, 200, 422)
 		l.verify(f, l.witnessed, 1, "index-quorum")
 		l.verify(f, l.onlyLog, 1, "leaf-log")
+		l.audit(f, l.onlyLog, 1, audit.IndexLeaf)
 	})
 	t.Run("replayed log checkpoint", func(t *testing.T) {
 		f := now.OldLogCheckpoint(before)
 		l.show(f.Handler(nil))
 		l.verify(f, l.witnessed, 1, "log-leaf")
 		l.verify(f, l.onlyKey, 1, "inclusion") // of the first entry, which names the index log's key
+		l.audit(f, l.witnessed, 1, audit.RolledBack, "--state", audited)
 	})
 	t.Run("replayed", func(t *testing.T) {
 		f := before.Replayed()
@@ -303,12 +337,17 @@ func TestLiar(t *testing.T) {
 		l.verify(f, l.witnessed, 1, reasonOlder, "--state", state)
 		waitFor(t, "age of two seconds", func() bool { return time.Since(*found.Time) > 2*time.Second })
 		l.verify(f, l.witnessed, 1, "stale", "--max-age", "1s")
+		l.audit(f, l.witnessed, 0, "")
+		l.audit(f, l.witnessed, 1, audit.Stale, "--max-age", "1s")
+		l.audit(f, l.witnessed, 1, audit.RolledBack, "--state", audited)
 	})
 	t.Run("truth again", func(t *testing.T) {
 		f := now.Grown()
 		l.answers(f, l.tell(f), 200, 200, 200)
 		l.verify(f, l.witnessed, 0, "", append([]string{"--state", state, "--server", l.url}, receipts...)...)
 		l.verify(f, l.onlyKey, 0, "", "--state", lonely)
+		l.audit(f, l.witnessed, 0, "", "--state", audited)
+		l.audit(f, l.onlyKey, 0, "", "--state", lonelyAudit)
 	})
 }
 
