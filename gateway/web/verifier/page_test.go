@@ -406,14 +406,15 @@ func TestPage(t *testing.T) {
 			reason string
 			text   string
 		}{
-			"a step that is not there":  {func() { h.steps = append(h.steps, step{Index: 12}) }, "page-steps", "one of the steps that it shows is not in the journey"},
-			"a step without a position": {func() { h.steps[0].Index = 0 }, "page-steps", "not in the journey"},
-			"a hidden entry":            {func() { h.steps = h.steps[1:] }, "page-hides", "it hides 1 entry that stands in the log"},
-			"more hidden than said":     {func() { h.steps, h.cut = h.steps[2:], 1 }, "page-hides", "it hides 2 entries"},
-			"another time":              {func() { h.steps[3].Time = "2026-03-02T08:00:00Z" }, "page-changed", "it does not tell 1 step as the log has it"},
-			"no time":                   {func() { h.steps[3].Time = "" }, "page-changed", "1 step"},
-			"a withdrawal":              {func() { h.steps[3].Class = "withdrawn" }, "page-changed", "1 step"},
-			"said to be older, twice":   {func() { h.steps, h.size = h.steps[1:], 2 }, "page-older", "stays so when it is loaded again"},
+			"a step that is not there": {func() { h.steps = append(h.steps, step{Index: 12}) }, "page-steps", "one of the steps that it shows is not in the journey"},
+			"a step twice":             {func() { h.steps = append(h.steps, steps[4]) }, "page-steps", "one of the steps that it shows is not in the journey"},
+			"a step of nobody's":       {func() { h.steps[0].Index = 0 }, "page-steps", "not in the journey"},
+			"a hidden entry":           {func() { h.steps = h.steps[1:] }, "page-hides", "it hides 1 entry that stands in the log"},
+			"more hidden than said":    {func() { h.steps, h.cut = h.steps[2:], 1 }, "page-hides", "it hides 2 entries"},
+			"another time":             {func() { h.steps[3].Time = "2026-03-02T08:00:00Z" }, "page-changed", "it does not tell 1 step as the log has it"},
+			"no time":                  {func() { h.steps[3].Time = "" }, "page-changed", "1 step"},
+			"a withdrawal":             {func() { h.steps[3].Class = "withdrawn" }, "page-changed", "1 step"},
+			"said to be older, twice":  {func() { h.steps, h.size = h.steps[1:], 2 }, "page-older", "stays so when it is loaded again"},
 		} {
 			h.set(func() { h.steps = slices.Clone(steps); c.change() })
 			t.Run(name, func(t *testing.T) {

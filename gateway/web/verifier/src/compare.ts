@@ -19,13 +19,15 @@ export function compare(report: Report, shown: bigint | undefined, cut: number):
 	const { entries, size } = report;
 	if (!entries || size === undefined) return false;
 	const proved = new Map(entries.map((e) => [e.index, e]));
-	const steps = new Map([...document.querySelectorAll<HTMLElement>("li.step[id]")].map((li) => [li.id.slice(1), li]));
+	const steps = new Set<string>();
 	const count = { strange: 0, changed: 0, newer: 0 };
-	for (const [index, li] of steps) {
-		const e = proved.get(index);
-		const d = e ? (agrees(li, e) ? undefined : "changed") : /^[1-9][0-9]{0,19}$/.test(index) && BigInt(index) >= size ? "newer" : "strange";
+	for (const li of all()) {
+		const index = /^e(0|[1-9][0-9]{0,19})$/.exec(li.id)?.[1] ?? "";
+		const e = steps.has(index) ? undefined : proved.get(index); // each is told once
+		steps.add(index);
+		const d = e ? (agrees(li, e) ? undefined : "changed") : index !== "" && BigInt(index) >= size ? "newer" : "strange";
 		if (d) count[d]++;
-		mark(li, e, d);
+		mark(li, index, e, d);
 	}
 	const hidden = entries.filter((e) => !steps.has(e.index) && !(e.beside !== undefined && steps.has(e.beside)));
 	if (hidden.length > 0) report.hidden = hidden;
@@ -58,23 +60,25 @@ function agrees(li: HTMLElement, e: Told): boolean {
 	return (Number.isNaN(at) ? e.at === undefined : at === e.at) && li.classList.contains("withdrawn") === e.withdrawn && li.classList.contains("odd") === e.odd;
 }
 
+const all = (): NodeListOf<HTMLElement> => document.querySelectorAll("li.step");
+
 // place is where the page has room for what the device found of a step.
 function place(li: HTMLElement): Element {
 	return li.querySelector(".proof summary, .checked") ?? li.appendChild(Object.assign(document.createElement("p"), { className: "checked" }));
 }
 
 // mark says beside the step what the device found.
-function mark(li: HTMLElement, e: Told | undefined, d: Difference | undefined): void {
+function mark(li: HTMLElement, index: string, e: Told | undefined, d: Difference | undefined): void {
 	li.classList.toggle("unchecked", d === "strange" || d === "changed");
 	li.classList.toggle("newer", d === "newer");
-	place(li).textContent = d ? `${said[d]}: entry ${li.id.slice(1)}` : `✓ Checked on your device: entry ${e!.index}`;
+	place(li).textContent = `${d ? said[d] : "✓ Checked on your device"}: entry ${index}`;
 	const read = li.querySelector(".proof .read");
 	if (read && e) read.textContent = `Your device read: ${e.said}${e.flaw ? ` · ${e.flaw}` : ""}.`;
 }
 
 // unmark takes the marks away, when nothing of the page is proved.
 export function unmark(): void {
-	for (const li of document.querySelectorAll<HTMLElement>("li.step[id]")) {
+	for (const li of all()) {
 		li.classList.remove("unchecked", "newer");
 		place(li).textContent = `Not proved on your device: entry ${li.id.slice(1)}`;
 	}

@@ -133,9 +133,11 @@ const unsigned = (list: readonly Judged[]): number => list.filter((j) => j.probl
 
 export function journeyReport(v: CheckedJourney): Report {
 	const r = about(v.claim, v.anchor, v.steps.length, unsigned(v.steps.map((s) => s.entry)), v.asked);
-	if (v.claim === "incomplete") r.reason = v.claim;
+	if (v.claim === "incomplete") {
+		r.reason = v.claim;
+		if (v.notFollowed.length > 0) r.wrong = [`It says itself that it did not follow ${plural(v.notFollowed.length, "identifier", "identifiers")}: there may be more than it proves at once.`];
+	}
 	r.details.unshift(v.journey.id, `Your device followed it through ${plural(v.journey.keys.length, "history", "histories")}.`);
-	if (v.notFollowed.length > 0) r.details.push(`The server says that it did not follow ${plural(v.notFollowed.length, "identifier", "identifiers")}.`);
 	r.missing = v.missing.map(title);
 	r.alerts = alerts(v.steps.map((s) => s.entry));
 	r.entries = v.steps.map(({ step, entry }) => told(entry, v.state, roles[step.role]!));
