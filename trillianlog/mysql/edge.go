@@ -78,7 +78,7 @@ func rootHash(nodes *compact.Range) ([]byte, error) {
 // grow takes the leaves into the tree and stores what that changes, with a root of
 // the time, in nanoseconds since 1970. It gives the root. The leaves follow the
 // tree's last one, and the time its root's.
-func (e *edge) grow(ctx context.Context, to *sql.DB, leaves []*trillian.LogLeaf, at uint64) (*trillian.SignedLogRoot, error) {
+func (e *edge) grow(ctx context.Context, to *session, leaves []*trillian.LogLeaf, at uint64) (*trillian.SignedLogRoot, error) {
 	changed, err := e.add(leaves)
 	if err != nil {
 		return nil, err
@@ -125,8 +125,8 @@ func (e *edge) add(leaves []*trillian.LogLeaf) (map[tileID]*tile, error) {
 }
 
 // follow stores the head after the one before it; errMoved if that is not the newest.
-func (h treeHead) follow(ctx context.Context, to *sql.DB, tree int64, before treeHead) error {
-	result, err := to.ExecContext(ctx, "INSERT INTO TreeHead(TreeId,TreeHeadTimestamp,TreeSize,RootHash,TreeRevision,RootSignature)"+
+func (h treeHead) follow(ctx context.Context, to *session, tree int64, before treeHead) error {
+	result, err := to.run(ctx, "INSERT INTO TreeHead(TreeId,TreeHeadTimestamp,TreeSize,RootHash,TreeRevision,RootSignature)"+
 		" SELECT TreeId,?,?,?,?,'' FROM TreeHead WHERE TreeId=? AND TreeRevision=? AND TreeHeadTimestamp=? AND TreeSize=? AND RootHash=?",
 		h.TimestampNanos, h.TreeSize, h.RootHash, h.revision,
 		tree, before.revision, before.TimestampNanos, before.TreeSize, before.RootHash)

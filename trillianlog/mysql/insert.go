@@ -16,6 +16,9 @@ const (
 	// insertRows is how many rows one INSERT has at most. More of them make it
 	// no faster.
 	insertRows = 250
+	// preparedRows is up to how many rows each number of them has a statement that
+	// stays prepared: what comes in one write from many clients with one entry each.
+	preparedRows = 64
 	// rowBytes is what a row takes in a statement beside its values.
 	rowBytes = 128
 )
@@ -27,7 +30,7 @@ const (
 
 // insert writes the leaves with as few statements as possible. A leaf that is
 // there in part or whole makes it an error that is mysqldb.Duplicate.
-func (s *storage) insert(ctx context.Context, to *sql.DB, tree int64, leaves []*trillian.LogLeaf, at time.Time) error {
+func (s *storage) insert(ctx context.Context, to *session, tree int64, leaves []*trillian.LogLeaf, at time.Time) error {
 	// Rows are locked in one order, whoever writes them, so that two cannot wait
 	// for each other.
 	sorted := slices.SortedFunc(slices.Values(leaves), func(a, b *trillian.LogLeaf) int {
@@ -54,7 +57,7 @@ func (s *storage) insert(ctx context.Context, to *sql.DB, tree int64, leaves []*
 
 // inserter gathers rows of five values and writes them together.
 type inserter struct {
-	to       *sql.DB
+	to       *session
 	into     string
 	maxBytes int // of one statement
 
@@ -83,7 +86,11 @@ func (i *inserter) flush(ctx context.Context) error {
 	if i.rows == 0 {
 		return nil
 	}
-	_, err := i.to.ExecContext(ctx, i.into+list("(?,?,?,?,?)", i.rows), i.args...)
+	execute := i.to.db.ExecContext
+	if i.rows <= preparedRows || i.rows == insertRows {
+		execute = i.to.run
+	}
+	_, err := execute(ctx, i.into+list("(?,?,?,?,?)", i.rows), i.args...)
 	i.rows, i.bytes, i.args = 0, 0, i.args[:0]
 	return err
 }

@@ -154,7 +154,7 @@ func (g *integrator) grow(ctx context.Context, tree *trillian.Tree, s *session, 
 		made, err := g.integrate(ctx, tree, s.storage, leaves)
 		return made, nil, err
 	}
-	made, err := e.grow(ctx, s.db, leaves, at)
+	made, err := e.grow(ctx, s, leaves, at)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -25,6 +25,8 @@ type session struct {
 	born    time.Time
 	db      *sql.DB // gives parts of the connection
 	storage trillianstorage.LogStorage
+	// prepared are the statements that come with every write, by their text.
+	prepared map[string]*sql.Stmt
 }
 
 // connection is what the driver's connections can do.
@@ -42,7 +44,7 @@ func newSession(ctx context.Context, db *sql.DB) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn, born: time.Now()}
+	s := &session{conn: conn, born: time.Now(), prepared: make(map[string]*sql.Stmt)}
 	err = conn.Raw(func(raw any) error {
 		var ok bool
 		if s.raw, ok = raw.(connection); !ok {
@@ -62,6 +64,20 @@ func newSession(ctx context.Context, db *sql.DB) (*session, error) {
 func (s *session) exec(ctx context.Context, statement string) error {
 	_, err := s.raw.ExecContext(ctx, statement, nil)
 	return err
+}
+
+// run executes a statement that comes again. The server reads it once, and its
+// values without looking for their ends.
+func (s *session) run(ctx context.Context, statement string, args ...any) (sql.Result, error) {
+	prepared := s.prepared[statement]
+	if prepared == nil {
+		var err error
+		if prepared, err = s.db.PrepareContext(ctx, statement); err != nil {
+			return nil, err
+		}
+		s.prepared[statement] = prepared
+	}
+	return prepared.ExecContext(ctx, args...)
 }
 
 // close ends the connection. What was not committed is then undone.

@@ -83,7 +83,7 @@ func (s *storage) add(ctx context.Context, tree *trillian.Tree, leaves []*trilli
 	}()
 	write := func() error {
 		return s.writer.transaction(ctx, func(session *session) error {
-			if err := s.insert(ctx, session.db, tree.TreeId, leaves, at); err != nil {
+			if err := s.insert(ctx, session, tree.TreeId, leaves, at); err != nil {
 				return err
 			}
 			return then(session)

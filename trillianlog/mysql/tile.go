@@ -162,12 +162,12 @@ func readTiles(ctx context.Context, from *sql.DB, tree int64, ids []tileID) (map
 }
 
 // writeTiles puts the rows in the place of those that were there.
-func writeTiles(ctx context.Context, to *sql.DB, tree int64, tiles map[tileID]*tile) error {
+func writeTiles(ctx context.Context, to *session, tree int64, tiles map[tileID]*tile) error {
 	var args []any
 	for id, t := range tiles {
 		args = append(args, tree, id.key(), t.encode(id))
 	}
-	_, err := to.ExecContext(ctx, "INSERT INTO Subtree(TreeId,SubtreeId,Nodes,SubtreeRevision) VALUES "+list("(?,?,?,0)", len(tiles))+
+	_, err := to.run(ctx, "INSERT INTO Subtree(TreeId,SubtreeId,Nodes,SubtreeRevision) VALUES "+list("(?,?,?,0)", len(tiles))+
 		" ON DUPLICATE KEY UPDATE Nodes=VALUES(Nodes)", args...)
 	return err
 }
