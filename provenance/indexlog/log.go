@@ -33,6 +33,8 @@ type Source interface {
 	// its signed text, which must not be changed; the zero value and nil if there is
 	// none.
 	Published() (checkpoint.Checkpoint, []byte)
+	// Root gives the root of the first size published entries.
+	Root(size uint64) ([32]byte, error)
 	// Settle returns when that is durable: it, or a later one, is there after a crash.
 	Settle() error
 }

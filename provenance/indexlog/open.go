@@ -54,19 +54,24 @@ func (l *Log) open(ctx context.Context) error {
 	if err := l.loadPublished(); err != nil {
 		return err
 	}
-	if err := l.judge(ctx); err != nil {
-		var why *trillianlog.StopError
-		if !errors.As(err, &why) {
-			return err
-		}
-		l.stop(why)
+	if err := l.unlessStopped(l.judge(ctx)); err != nil {
+		return err
 	}
 	l.leafAt = l.options.Tiles.WrittenAt()
 	l.logger.Info("history index opened", "origin", l.options.Origin, "leaves", l.index.Leaves(), "bound", l.bound.Size, "published", l.size(), "entries", l.index.Next())
 	if size := l.size(); size == 0 || size > l.index.Leaves() || l.stopped() {
 		return nil
 	}
-	return l.show()
+	return l.unlessStopped(l.show())
+}
+
+// unlessStopped makes a state of the index log of an error that is a reason to stop.
+func (l *Log) unlessStopped(err error) error {
+	if why, ok := errors.AsType[*trillianlog.StopError](err); ok {
+		l.stop(why)
+		return nil
+	}
+	return err
 }
 
 // openIndex opens map and leaves. A map that is damaged is deleted: it is made again

@@ -39,7 +39,7 @@ func (l *Log) advance(ctx context.Context, now checkpoint.Checkpoint, signed []b
 		err = l.telling("it is made from the log", now.Size, update)
 	}
 	if err != nil {
-		return err
+		return l.differs(err)
 	}
 	l.leafAt = start
 	if err := l.options.fault("leaf durable"); err != nil {

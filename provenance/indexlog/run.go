@@ -32,12 +32,12 @@ func (l *Log) run(ctx context.Context) {
 	var pause time.Duration
 	for ctx.Err() == nil && !l.stopped() {
 		wait, wake, err := l.step(ctx)
-		var why *trillianlog.StopError
-		switch {
-		case errors.Is(err, errCrash) || ctx.Err() != nil:
+		if errors.Is(err, errCrash) || ctx.Err() != nil {
 			return
-		case errors.As(err, &why):
-			l.stop(why)
+		}
+		err = l.unlessStopped(err)
+		switch {
+		case l.stopped():
 			continue
 		case err != nil:
 			l.failed(err)
@@ -152,8 +152,12 @@ func (l *Log) catchUp(ctx context.Context) error {
 	return l.show()
 }
 
-// differs makes a reason to stop of a leaf that is not what the log's entries give.
+// differs makes a reason to stop of a leaf, or a checkpoint, that is not what the
+// log's entries give.
 func (l *Log) differs(err error) error {
+	if errors.Is(err, store.ErrRoot) {
+		return stop(trillianlog.Forked, "%v: the index was made of other entries than the log has now; put the log's newest copy back", err)
+	}
 	if d, ok := errors.AsType[*store.DifferenceError](err); ok {
 		return stop(trillianlog.Forked, "%v: either the log's files or the index log's are not those of then; put the right ones back", d)
 	}

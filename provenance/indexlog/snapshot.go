@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
+	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 )
 
@@ -107,14 +108,22 @@ func (l *Log) state(pub *publication) (*state, error) {
 		return nil, err
 	}
 	st := &state{indexCheckpoint: pub.signed, leaf: leaf, proof: proof}
-	switch now, signed := l.options.Log.Published(); {
-	case now == leaf.Checkpoint:
-		st.logCheckpoint = signed
-	case now.Size > leaf.Checkpoint.Size, signed == nil:
-		// signed is nil, too, while the log has nothing that meets a policy that is new:
-		// what met the old one is still served.
-		st.logCheckpoint, err = l.kept.get(leaf)
+	root, err := l.options.Log.Root(leaf.Checkpoint.Size)
+	switch {
+	case errors.Is(err, tiles.ErrRange):
+		return st, nil // the log's files were put back to an older copy, and may come to it again
+	case err != nil:
+		return nil, err
+	case root != leaf.Checkpoint.Root:
+		return nil, stop(trillianlog.Forked, "the newest leaf is about the log's first %d entries with the root %x, and they have %x: put the log's newest copy back", leaf.Checkpoint.Size, leaf.Checkpoint.Root, root)
 	}
+	if now, signed := l.options.Log.Published(); now == leaf.Checkpoint {
+		st.logCheckpoint = signed
+		return st, nil
+	}
+	// The log has gone on, or has nothing yet that meets a policy that is new: what met
+	// the old one is still served.
+	st.logCheckpoint, err = l.kept.get(leaf)
 	return st, err
 }
 
