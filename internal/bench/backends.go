@@ -96,10 +96,12 @@ func backends(binary, dir string, d time.Duration) (err error) {
 			if err := signalAll(c.needs, syscall.SIGCONT); err != nil {
 				return err
 			}
+			before := processCPU(db.Pid())
 			f, err := c.load(d)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
+			f.database = (processCPU(db.Pid()) - before) / time.Duration(f.n)
 			c.seen = append(c.seen, f)
 			row(c.name, f)
 		}

@@ -29,11 +29,16 @@ type figures struct {
 	n        int
 	cpu      time.Duration // of the server, for each event or answer
 	own      time.Duration // of the load generator, the same
+	database time.Duration // of the database, the same; 0: there is none
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("%9.0f/s   p50 %7s   p99 %7s   CPU each: server %4d µs, clients %3d µs   (%d)",
-		f.rate, f.p50.Round(10*time.Microsecond), f.p99.Round(10*time.Microsecond), f.cpu.Microseconds(), f.own.Microseconds(), f.n)
+	cpu := fmt.Sprintf("server %4d µs, clients %3d µs", f.cpu.Microseconds(), f.own.Microseconds())
+	if f.database > 0 {
+		cpu += fmt.Sprintf(", database %4d µs", f.database.Microseconds())
+	}
+	return fmt.Sprintf("%9.0f/s   p50 %7s   p99 %7s   CPU each: %s   (%d)",
+		f.rate, f.p50.Round(10*time.Microsecond), f.p99.Round(10*time.Microsecond), cpu, f.n)
 }
 
 // run lets n clients work at once until each says that it is done; work does one

@@ -93,8 +93,11 @@ func (s *server) memory() int64 {
 }
 
 // cpu is the processor time that the server has used so far.
-func (s *server) cpu() time.Duration {
-	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+func (s *server) cpu() time.Duration { return processCPU(s.cmd.Process.Pid) }
+
+// processCPU is the processor time that a process has used so far.
+func processCPU(pid int) time.Duration {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	// The fields behind the name, which is in brackets: utime is the 12th of
 	// them and stime the 13th, in ticks of 10 ms (proc(5)).
 	_, rest, _ := strings.Cut(string(stat), ") ")

@@ -205,6 +205,9 @@ func (s *Server) Exec(database string, statements ...string) error {
 // Signal sends a signal to the process: SIGSTOP and SIGCONT make it hang.
 func (s *Server) Signal(sig syscall.Signal) error { return s.cmd.Process.Signal(sig) }
 
+// Pid is the number of the process.
+func (s *Server) Pid() int { return s.cmd.Process.Pid }
+
 // Kill ends the process as a crash does (SIGKILL), and returns when it is gone.
 func (s *Server) Kill() error { return s.end(syscall.SIGKILL) }
 
