@@ -383,7 +383,7 @@ func TestPage(t *testing.T) {
 	})
 	t.Run("pinned", func(t *testing.T) {
 		h.set(func() { h.trust = verifier.Trust{} })
-		h.open(t, ctx, "#policy="+fragment(t, s.trust)).is(t, "good", "", "from the link that led here")
+		h.open(t, ctx, "#policy="+fragment(t, s.trust)).is(t, "good", "", "from the link that led here", ", by keys that did not come from this server.")
 		h.set(func() { h.trust = s.trust })
 		stranger := s.trust
 		stranger.LogPolicy = strings.Replace(stranger.LogPolicy, "witness w1 "+s.LogCosigners[0].Verifier(), "witness w1 "+verifytest.NewCosigner("witness.example/3").Verifier(), 1)

@@ -167,8 +167,8 @@ class Panel {
 		await visit(report, prover(section.dataset["consistency"]));
 		if (run !== this.run) return;
 		if (!own) proposed(report, section.dataset["trust"] ?? "");
-		// Who rebuilds an index is the reader's to say: here the server did.
-		if (!own && report.tone === "good") report.claim = report.claim?.replace(/\.$/, ", by the keys that this server names.");
+		// Who rebuilds an index is the reader's to say, and not the server's.
+		if (report.tone === "good") report.claim = report.claim?.replace(/\.$/, own ? ", by keys that did not come from this server." : ", by the keys that this server names.");
 		this.show(report, checked);
 	}
 
