@@ -39,6 +39,8 @@ func newApp() *cli.App {
 			historyCommand(),
 			idCommand(),
 			verifyCommand(),
+			auditCommand(),
+			monitorCommand(),
 			qrCommand(),
 		},
 		HideHelpCommand: true,

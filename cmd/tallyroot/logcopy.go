@@ -7,14 +7,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/tallyroot/tallyroot/provenance/credentials"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/datadir"
 	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/term"
 )
 
 func logCommand() *cli.Command {
@@ -86,8 +84,8 @@ func copyLog(c *cli.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	bar := &copyBar{}
-	m.progress = bar.show
+	bar := &progress{}
+	m.progress = func(step trillianlog.CopyStep, done, total uint64) { bar.show(string(step), done, total) }
 	result, err := m.run(c.Context)
 	bar.clear()
 	if err != nil && c.Context.Err() != nil {
@@ -227,35 +225,4 @@ func (m *move) copyCredentials(ctx context.Context, source, target *openPlace) (
 		return added, fmt.Errorf("the log is copied; its tokens and managed keys are not: %w", err)
 	}
 	return added, nil
-}
-
-// copyBar draws on standard error, when that is a terminal.
-type copyBar struct {
-	step trillianlog.CopyStep
-	bar  *progressbar.ProgressBar
-}
-
-func (b *copyBar) show(step trillianlog.CopyStep, done, total uint64) {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return
-	}
-	if b.bar == nil || step != b.step {
-		b.clear()
-		b.step = step
-		b.bar = progressbar.NewOptions64(int64(total),
-			progressbar.OptionSetWriter(os.Stderr),
-			progressbar.OptionSetDescription(string(step)),
-			progressbar.OptionShowCount(),
-			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionClearOnFinish(),
-			progressbar.OptionThrottle(100_000_000), // ns: ten times a second
-		)
-	}
-	_ = b.bar.Set64(int64(done)) // a bar that cannot be drawn is no reason to stop
-}
-
-func (b *copyBar) clear() {
-	if b.bar != nil {
-		_ = b.bar.Clear()
-	}
 }
