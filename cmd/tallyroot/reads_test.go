@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -71,8 +73,30 @@ func TestReadsWithoutTrillian(t *testing.T) {
 	if page := get("/", nil); !strings.Contains(string(page), "<html") {
 		t.Errorf("the page: %.200s", page)
 	}
+	fsck(t, k.client.Server()+"/log/", filepath.Join(k.dir, "data", "log.vkey"))
+	fsck(t, k.client.Server()+"/index/", filepath.Join(k.dir, "data", "index.vkey"))
 	get("/v1/proof/inclusion", url.Values{"index": {"7"}})
 	get("/v1/events", nil)
 	get("/readyz", url.Values{"of": {"histories"}})
 	get("/readyz", url.Values{"of": {"reads"}})
+}
+
+// fsck has tessera's own program read all of a log.
+func fsck(t *testing.T, url, key string) {
+	t.Helper()
+	program := os.Getenv("TALLYROOT_FSCK")
+	if program == "" {
+		program = filepath.Join("..", "..", "build", "bin", "fsck")
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		t.Logf("tessera's fsck is not here, so it did not read %s: %v", url, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	// Its exit status says nothing; its line does.
+	out, _ := exec.CommandContext(ctx, program, "-ui=false", "-storage_url="+url, "-public_key="+key).CombinedOutput()
+	if !strings.Contains(string(out), "Successfully fsck'd") {
+		t.Errorf("%s:\n%s", url, out)
+	}
 }

@@ -9,6 +9,7 @@ import (
 // A process that ends between any two steps leaves what the next one goes on from: the
 // same leaves, and never two index checkpoints of one size.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	for _, step := range []string{"kept", "leaf durable", "tiles durable", "bound", "signed", "cosigned", "published"} {
 		for _, witnessed := range []bool{false, true} {
 			name := step
@@ -16,12 +17,13 @@ func TestCrash(t *testing.T) {
 				name += ", witnessed"
 			}
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t)
 				if witnessed {
 					w.witnessed()
 				}
 				var texts []string
-				for round := range 4 {
+				for round := range 3 {
 					var left atomic.Int64
 					left.Store(int64(round%3) + 1)
 					crashed := make(chan struct{})

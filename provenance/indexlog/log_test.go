@@ -19,6 +19,7 @@ import (
 )
 
 func TestPublish(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.open()
 	if _, err := l.Snapshot(); !errors.Is(err, ErrNotServed) {
@@ -46,6 +47,7 @@ func TestPublish(t *testing.T) {
 
 // An older log is indexed when it is first opened with an index.
 func TestOlderLog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	size := w.add(3000, 100).Size
 	l := w.open()
@@ -57,6 +59,7 @@ func TestOlderLog(t *testing.T) {
 
 // There is at most one leaf in Options.Every.
 func TestEvery(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.add(3, 1)
 	l := w.still(func(o *Options) { o.Every = time.Hour })
@@ -86,6 +89,7 @@ func TestEvery(t *testing.T) {
 
 // What does not meet the log's policy is no checkpoint to make an index of.
 func TestLogNotPublished(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.add(3, 1)
 	w.hidden.Store(true)
@@ -97,6 +101,7 @@ func TestLogNotPublished(t *testing.T) {
 
 // A snapshot stays as it is while the log goes on.
 func TestSnapshotStays(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.open()
 	w.reaches(l, w.add(5, 1).Size)
@@ -117,6 +122,7 @@ func TestSnapshotStays(t *testing.T) {
 // The newest leaf can be read before it is published, and only the checkpoint tells
 // that it is not.
 func TestPendingLeafIsThere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	away := w.witnessed()
 	l := w.open()
@@ -149,6 +155,7 @@ func TestPendingLeafIsThere(t *testing.T) {
 
 // A log that is quiet has its checkpoint cosigned again: readers are shown that.
 func TestLogCosignedAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.still()
 	w.add(5, 1)
@@ -198,6 +205,7 @@ func cosigner(t *testing.T) note.Signer {
 
 // An index log that is quiet has its own cosigned again.
 func TestIndexCosignedAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.witnessed()
 	l := w.open(func(o *Options) { o.CosignEvery = 20 * time.Millisecond })
@@ -215,6 +223,7 @@ func TestIndexCosignedAgain(t *testing.T) {
 
 // Where the kept log checkpoint was lost, nothing is served until the next leaf.
 func TestKeptCheckpointLost(t *testing.T) {
+	t.Parallel()
 	for what, damage := range map[string]func(path string) error{
 		"deleted": os.Remove,
 		"empty":   func(path string) error { return os.Truncate(path, 0) },
@@ -240,6 +249,7 @@ func TestKeptCheckpointLost(t *testing.T) {
 }
 
 func TestKeyMustBeInThePolicy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	o := w.options()
 	o.Signer, _ = newSigner(t, indexOrigin)

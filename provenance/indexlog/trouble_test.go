@@ -21,6 +21,7 @@ import (
 // While witnesses are away the index stays where it is, also through a start: then the
 // map, which is beyond that, is taken back.
 func TestWitnessesAway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	away := w.witnessed()
 	l := w.open()
@@ -53,6 +54,7 @@ func TestWitnessesAway(t *testing.T) {
 // A policy that asks for more than the published checkpoint has: it is cosigned before
 // it is shown again.
 func TestStricterPolicy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.open()
 	w.reaches(l, w.add(5, 1).Size)
@@ -71,6 +73,7 @@ func TestStricterPolicy(t *testing.T) {
 // A service that was put back to an older copy, last checkpoint and all, is noticed by
 // the witness alone.
 func TestWitnessAhead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.witnessed()
 	l := w.open()
@@ -102,6 +105,7 @@ func TestWitnessAhead(t *testing.T) {
 // What a crash cannot leave behind stops the index log, which goes on showing what is
 // published as far as that is there.
 func TestStops(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		damage func(t *testing.T, w *world)
 		want   trillianlog.Reason
@@ -154,6 +158,7 @@ func TestStops(t *testing.T) {
 	}
 	for what, tt := range tests {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			l := w.open()
 			for range 3 {
@@ -194,6 +199,7 @@ func (w *world) swap(c checkpoint.Checkpoint) {
 
 // Somebody else who signs for the index log is noticed when the next leaf is made.
 func TestLastCheckpointTaken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.open()
 	w.reaches(l, w.add(5, 1).Size)
@@ -218,8 +224,10 @@ func TestLastCheckpointTaken(t *testing.T) {
 // The log was put back to an older copy, and went on with other entries than the index
 // was made of. It is noticed when the next leaf is made, or while the map is made again.
 func TestAnotherLog(t *testing.T) {
+	t.Parallel()
 	for what, lost := range map[string]string{"the map is there": "nothing", "the map is lost": "index-store/map"} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			l := w.open()
 			for range 3 {
@@ -253,6 +261,7 @@ func TestAnotherLog(t *testing.T) {
 
 // What was lost of what can be made again comes back, and gives the same leaves.
 func TestMadeAgain(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(w *world){
 		"the map": func(w *world) { w.remove("index-store/map") },
 		"the map's files": func(w *world) {
@@ -276,6 +285,7 @@ func TestMadeAgain(t *testing.T) {
 	}
 	for what, damage := range tests {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			l := w.open()
 			for i := range 9 {
@@ -304,6 +314,7 @@ func TestMadeAgain(t *testing.T) {
 // A map that is made again is not in the way of the log, which goes on meanwhile; it
 // comes to each leaf that was recorded.
 func TestMadeAgainUnderLoad(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.open()
 	for range 10 {
@@ -331,6 +342,7 @@ func TestMadeAgainUnderLoad(t *testing.T) {
 
 // Recover mends an index log whose last checkpoint was lost.
 func TestRecover(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	away := w.witnessed()
 	l := w.open()
@@ -375,6 +387,7 @@ func (w *world) recover(seen ...[]byte) (checkpoint.Checkpoint, error) {
 
 // Close does not wait for a witness that does not answer.
 func TestCloseWhileAWitnessIsAsked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	asked := make(chan struct{})
 	l := w.open(func(o *Options) {
