@@ -26,18 +26,18 @@ import (
 // errorDomain is the domain of ErrorInfo's reasons.
 const errorDomain = "tallyroot"
 
-// Reasons of ErrorInfo. The first four have an HTTP status that no gRPC code
+// Reasons of ErrorInfo. The first five have an HTTP status that no gRPC code
 // stands for.
 const (
 	reasonTooLarge   = "TOO_LARGE"              // metadata: what, unit, size, limit; size is absent when it is not known
 	reasonMediaType  = "UNSUPPORTED_MEDIA_TYPE" // metadata: contentType
 	reasonMethod     = "METHOD_NOT_ALLOWED"
+	reasonMirror     = "MIRROR"
 	reasonSlow       = "REQUEST_TIMEOUT"
 	reasonConflict   = "CONFLICT" // metadata: index
 	reasonRate       = "RATE_LIMIT"
 	reasonUnderWay   = "UNDER_WAY"
 	reasonNotIndexed = "NOT_INDEXED"
-	reasonMirror     = "MIRROR"
 	retryUnderWay    = time.Second
 	retryUnavailable = 2 * time.Second
 	retryNotIndexed  = 5 * time.Second
@@ -172,7 +172,7 @@ func httpStatus(st *status.Status) int {
 				return http.StatusRequestEntityTooLarge
 			case reasonMediaType:
 				return http.StatusUnsupportedMediaType
-			case reasonMethod:
+			case reasonMethod, reasonMirror:
 				return http.StatusMethodNotAllowed
 			case reasonSlow:
 				return http.StatusRequestTimeout
