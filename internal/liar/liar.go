@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
@@ -145,6 +146,8 @@ type Face struct {
 
 	World    *verifytest.World
 	Snapshot *verifytest.Snapshot
+
+	mu sync.RWMutex // the signatures, which may change while the face is shown
 }
 
 // Truth is no lie: what was published.
@@ -256,6 +259,8 @@ func (o *Operator) Replayed() *Face {
 
 // Moved puts the cosignatures of the published checkpoints under those of a face.
 func (o *Operator) Moved(f *Face) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.Name += ", cosignatures moved"
 	move := func(to *checkpoint.Note, from checkpoint.Note, log string) {
 		for _, s := range from.Signatures {

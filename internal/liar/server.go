@@ -41,7 +41,11 @@ func (f *Face) Handler(service http.Handler) http.Handler {
 		}
 		service.ServeHTTP(w, r)
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.RLock()
+		defer f.mu.RUnlock()
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func (f *Face) files(tree *verifytest.Tree, signed func() string) http.HandlerFunc {

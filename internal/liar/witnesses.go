@@ -26,21 +26,21 @@ type Answer struct {
 // AskLog asks the witnesses of a policy to cosign the checkpoint of the log that is
 // shown, each at its newest size. Those cosignatures that it gets are shown.
 func (f *Face) AskLog(ctx context.Context, p *policy.Policy) ([]Answer, error) {
-	return ask(ctx, p, &f.World.Log, &f.Snapshot.LogNote)
+	return f.ask(ctx, p, &f.World.Log, &f.Snapshot.LogNote)
 }
 
 // AskIndex asks those of the index log likewise.
 func (f *Face) AskIndex(ctx context.Context, p *policy.Policy) ([]Answer, error) {
-	return ask(ctx, p, &f.World.Index, &f.Snapshot.Index)
+	return f.ask(ctx, p, &f.World.Index, &f.Snapshot.Index)
 }
 
-func ask(ctx context.Context, p *policy.Policy, tree *verifytest.Tree, note *checkpoint.Note) (answers []Answer, err error) {
+func (f *Face) ask(ctx context.Context, p *policy.Policy, tree *verifytest.Tree, note *checkpoint.Note) (answers []Answer, err error) {
 	c, err := checkpoint.ParseBody(note.Text)
 	if err != nil {
 		return nil, err
 	}
-	bare := checkpoint.Note{Text: note.Text, Signatures: note.Signatures[:1]}
-	note.Signatures = note.Signatures[:1:1]
+	bare := checkpoint.Note{Text: note.Text, Signatures: note.Signatures[:1:1]}
+	signatures := bare.Signatures
 	for _, w := range p.Witnesses() {
 		a := Answer{Witness: w.Name}
 		r := witness.Request{Old: c.Size, Checkpoint: c, Note: &bare}
@@ -68,10 +68,14 @@ func ask(ctx context.Context, p *policy.Policy, tree *verifytest.Tree, note *che
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Name, err)
 			}
-			note.Signatures = append(note.Signatures, signed.Signatures...)
+			signatures = append(signatures, signed.Signatures...)
 		}
 		answers = append(answers, a)
 	}
+	// An index-verifier read what is shown while it was asked.
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	note.Signatures = signatures
 	return answers, nil
 }
 
