@@ -469,6 +469,27 @@ func TestPage(t *testing.T) {
 		h.set(func() { h.steps, h.size, h.served = steps, size, nil })
 	})
 
+	t.Run("with the keyboard", func(t *testing.T) {
+		// Whoever has the focus keeps it, also when the panel goes to the top, and hears
+		// of what is wrong.
+		h.open(t, ctx, "").is(t, "good", "")
+		if role := evaluate[string](t, ctx, `document.querySelector("#verification strong").closest("[role]").role`); role != "status" {
+			t.Errorf("what is good has the role %q", role)
+		}
+		h.set(func() { h.journey = []byte(`{}`) })
+		evaluate[bool](t, ctx, `(again = [...document.querySelectorAll("#verification button")].find((b) => b.textContent === "Check again")).focus(), again.click(), true`)
+		evaluate[seen](t, ctx, look).is(t, "bad", "malformed")
+		if role := evaluate[string](t, ctx, `document.querySelector("#verification strong").closest("[role]").role + (document.activeElement === again)`); role != "alerttrue" {
+			t.Errorf("what is wrong has the role, and the focus: %q", role)
+		}
+		h.set(func() { h.journey = good })
+		evaluate[bool](t, ctx, `again.click(), true`)
+		evaluate[seen](t, ctx, look).is(t, "good", "")
+		if !evaluate[bool](t, ctx, `document.activeElement === again`) {
+			t.Error("the focus is lost")
+		}
+	})
+
 	for name, lie := range s.lies() {
 		t.Run(name, func(t *testing.T) {
 			journey, reason := lie(t)
