@@ -126,6 +126,17 @@ func rates(binary, dir string, d time.Duration) error {
 		return err
 	}
 	row(fmt.Sprintf("POST /v1/events:batch of %d (times a batch)", batchSize), batch)
+	behind := watchLag(s)
+	kept, err := run(s, token, clients, paced(steady, batchSize, forTime(d)), logBatch(batchSize))
+	if err != nil {
+		return err
+	}
+	late, err := behind.stop()
+	if err != nil {
+		return err
+	}
+	row(fmt.Sprintf("the same, at most %d entries a second", steady), kept)
+	row("  meanwhile, histories behind the log", late)
 	proofs, err := run(s, token, clients, forTime(d), readProof(int64(one.n)))
 	if err != nil {
 		return err
