@@ -213,7 +213,11 @@ func (f *finding) String() string {
 		b.WriteString(": NOT VERIFIED: " + f.Error + "\n")
 	}
 	if f.Evidence != nil {
-		b.WriteString("  Both checkpoints are signed. Keep them: they are evidence.\n")
+		what := "they are evidence"
+		if f.Reason != string(verify.ErrFork) {
+			what = "unless somebody can prove them to be of one log, they are evidence"
+		}
+		b.WriteString("  Both checkpoints are signed. Keep them: " + what + " against those who signed.\n")
 		indented(&b, "    ", "Seen before:\n"+f.Evidence.Seen+"Shown now:\n"+f.Evidence.Now)
 	} else if f.OK || f.Unchecked || f.Reason == string(verify.Incomplete) || f.Reason == reasonOlder {
 		indented(&b, "  ", f.text)
