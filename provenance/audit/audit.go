@@ -93,12 +93,15 @@ type Auditor struct {
 	memory  *verify.State // of StateFile
 	seen    *verify.State // of the ledger
 
+	// What the ledger's statements come to.
 	state        *participant.State
-	operatorSeen bool // OperatorKey is or was the operator's
-	masters      map[string]*participant.Master
+	masters      map[string]*participant.Master // by identifier; those in use
+	operatorSeen bool                           // OperatorKey is or was the operator's
+	torn         bool                           // they have more than the ledger
 	watch        map[historyindex.Key]string
 	watchFrom    uint64 // entries from there on are new
 	progress     progress
+	fault        error // what the next window cannot be written for, in tests
 }
 
 // Open prepares an audit. The folder must not be in use by another one.
@@ -115,10 +118,7 @@ func Open(o Options) (_ *Auditor, err error) {
 	if o.MaxNamed == 0 {
 		o.MaxNamed = DefaultMaxNamed
 	}
-	a := &Auditor{
-		options: o, state: participant.NewState(), masters: map[string]*participant.Master{}, watch: o.Watch,
-		progress: progress{tell: o.Progress},
-	}
+	a := &Auditor{options: o, watch: o.Watch, progress: progress{tell: o.Progress}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -136,11 +136,8 @@ func Open(o Options) (_ *Auditor, err error) {
 	if a.seen, err = a.ledger.seen(); err != nil {
 		return nil, fmt.Errorf("%s: %w; delete the folder, and everything is read again", o.Dir, err)
 	}
-	for p, err := range a.ledger.entries([]byte{statementRow}) {
-		if err != nil {
-			return nil, fmt.Errorf("%s: a statement: %w; delete the folder, and everything is read again", o.Dir, err)
-		}
-		a.apply(p.index, p.entry)
+	if err := a.fold(); err != nil {
+		return nil, err
 	}
 	a.watchFrom = max(a.ledger.head.Next, a.ledger.head.Began)
 	if o.Index != nil {
@@ -150,6 +147,18 @@ func Open(o Options) (_ *Auditor, err error) {
 		}
 	}
 	return a, err
+}
+
+// fold makes the state of the statements in the ledger.
+func (a *Auditor) fold() error {
+	a.state, a.masters, a.operatorSeen, a.torn = participant.NewState(), map[string]*participant.Master{}, false, false
+	for p, err := range a.ledger.entries([]byte{statementRow}) {
+		if err != nil {
+			return fmt.Errorf("%s: a statement: %w; delete the folder, and everything is read again", a.options.Dir, err)
+		}
+		a.apply(p.index, p.entry)
+	}
+	return nil
 }
 
 // Close lets go of the folder.

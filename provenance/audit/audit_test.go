@@ -457,6 +457,66 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// Any part of the folder may be lost: it is read again.
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Log.Add([]byte("no entry"))
+	w.grow(300)
+	w.publish()
+	w.grow(300)
+	w.publish()
+	o := w.options()
+	first := once(t, o)
+	for _, lost := range []string{"replay", "index/map", "index", "."} {
+		if err := os.RemoveAll(filepath.Join(o.Dir, lost)); err != nil {
+			t.Fatal(err)
+		}
+		w.grow(10)
+		w.publish()
+		r := once(t, o)
+		if r.Index.Complete = r.Index.Complete && r.Complete; !r.Index.Complete || r.Totals.Entries != w.Log.Size() || r.Totals.Malformed != 1 || r.Index.Leaves <= first.Index.Leaves {
+			t.Errorf("%s: %+v %+v", lost, r, r.Index)
+		}
+	}
+	if _, err := Open(func() Options { o := o; o.Dir += "/replay/MANIFEST-000001"; return o }()); err == nil {
+		t.Error("a file as a folder")
+	}
+	a, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if _, err := Open(o); err == nil || !strings.Contains(err.Error(), "one audit or monitor at a time") {
+		t.Errorf("in use: %v", err)
+	}
+}
+
+// What could not be written down is judged again, as it was.
+func TestWriteFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Sign(product(1, gtin), w.farm)
+	w.Sign(w.statement(2, nil), w.Operator)
+	w.publish()
+	a, err := Open(w.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	full := errors.New("the disk is full")
+	a.fault = full
+	if r, err := a.Round(t.Context()); !errors.Is(err, full) || r.Complete || r.Totals.Entries != 0 {
+		t.Fatal(err)
+	}
+	a.fault = nil
+	r, err := a.Round(t.Context())
+	if err != nil || !r.Complete || r.Totals.Entries != 5 {
+		t.Fatal(err, r)
+	}
+	want(t, r)
+}
+
 func TestStateFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -59,7 +59,7 @@ func (a *Auditor) enter(items []item, signatures uint64) error {
 		}
 		head.Totals.Signatures += signatures
 		head.Next += uint64(len(items))
-		return nil
+		return a.fault
 	})
 	if err != nil {
 		return err

@@ -90,10 +90,13 @@ func (f *Finding) Wrong() bool { return f.Kind != Recovery && f.Kind != Entry }
 
 func (f *Finding) Error() string {
 	var b strings.Builder
-	if f.Index != nil {
-		fmt.Fprintf(&b, "entry %d of %s: ", *f.Index, f.Log)
-	} else {
+	switch {
+	case f.Index == nil:
 		fmt.Fprintf(&b, "%s: ", f.Log)
+	case f.Kind == IndexLeaf:
+		fmt.Fprintf(&b, "leaf %d of %s: ", *f.Index, f.Log)
+	default:
+		fmt.Fprintf(&b, "entry %d of %s: ", *f.Index, f.Log)
 	}
 	b.WriteString(f.Problem)
 	return b.String()

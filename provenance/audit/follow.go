@@ -63,6 +63,10 @@ func (t tee) read(ctx context.Context, end uint64) error {
 // follow compares the leaves of the index log with what the log's entries give, as far
 // as the log goes at its head. The error may be a finding about the index log.
 func (a *Auditor) follow(ctx context.Context, t tee, index *head) error {
+	// The entries that the map has, and the replay has not.
+	if err := t.read(ctx, min(a.index.Next(), t.log.Checkpoint().Size)); err != nil {
+		return err
+	}
 	if a.index.Behind() {
 		if err := a.index.CatchUp(ctx, t); err != nil {
 			return err
@@ -76,10 +80,6 @@ func (a *Auditor) follow(ctx context.Context, t tee, index *head) error {
 		}
 	}
 	if err := a.sameLeaf(ctx, have, index); err != nil {
-		return err
-	}
-	// The entries that the map has, and the replay has not.
-	if err := t.read(ctx, a.index.Next()); err != nil {
 		return err
 	}
 	return a.index.Follow(ctx, until(index.log.Stream(ctx, have, index.Checkpoint.Size-have), t.log.Checkpoint()), t)

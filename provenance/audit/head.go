@@ -92,18 +92,15 @@ func compare(ctx context.Context, what string, source fetch.Source, memory *veri
 	if !known || last.Size == h.Checkpoint.Size || last.Size == 0 {
 		return memory.See(string(h.signed), nil)
 	}
-	older, newer := last, h.Checkpoint
-	if newer.Size < older.Size {
-		older, newer = newer, older
-	}
-	proof, err := fetch.Open(source, newer, fetch.Options{}).ConsistencyProof(ctx, older.Size, newer.Size)
-	if newer == h.Checkpoint {
+	if last.Size < h.Checkpoint.Size {
+		proof, err := h.log.ConsistencyProof(ctx, last.Size, h.Checkpoint.Size)
 		if err != nil {
 			return err
 		}
 		return memory.See(string(h.signed), proof)
 	}
 	// It is smaller than what was seen: is it at least of the same log?
+	proof, err := fetch.Open(source, last, fetch.Options{}).ConsistencyProof(ctx, h.Checkpoint.Size, last.Size)
 	if err == nil {
 		if err := memory.See(string(h.signed), proof); err != nil {
 			return err

@@ -140,7 +140,9 @@ func (a *Auditor) judge(first uint64, leaves [][]byte) error {
 			}
 		}
 	})
-	return a.enter(items, signatures.Load())
+	err := a.enter(items, signatures.Load())
+	a.torn = err != nil
+	return err
 }
 
 // apply folds a statement, and looks whether the operator's key is the one that the

@@ -17,6 +17,11 @@ import (
 // error: then something could not be checked, and the next round tries again.
 func (a *Auditor) Round(ctx context.Context) (*Report, error) {
 	r := &Report{From: a.ledger.head.ReportedNext}
+	if a.torn {
+		if err := a.fold(); err != nil {
+			return r, err
+		}
+	}
 	err := a.round(ctx, r)
 	if f := found(err, r.Origin); f != nil && ctx.Err() == nil {
 		r.Findings = append(r.Findings, *f)
