@@ -174,7 +174,7 @@ func appendInclusion(b []byte, p *v1.InclusionProof) []byte {
 }
 
 func historySize(h *v1.History) int {
-	size := 512 + len(h.LogCheckpoint) + 24*len(h.Positions)
+	size := 512 + len(h.LogCheckpoint) + len(h.IndexCheckpoint) + len(h.IndexLeaf) + 48*len(h.IndexProof) + 64*len(h.GetMapProof().GetPath()) + 24*len(h.Positions)
 	for _, e := range h.Entries {
 		size += 64 + base64.StdEncoding.EncodedLen(len(e.Entry)) + 48*len(e.Proof)
 	}
@@ -184,8 +184,7 @@ func historySize(h *v1.History) int {
 	return size
 }
 
-// appendHistory leaves out what belongs to an index checkpoint when there is
-// none, and participants of the participants' own histories.
+// appendHistory leaves out the participants of the participants' own histories.
 func appendHistory(b []byte, h *v1.History, outer bool) (_ []byte, ok bool) {
 	b = append(b, `{"id":`...)
 	if b, ok = appendString(b, h.Id); !ok {
@@ -194,21 +193,17 @@ func appendHistory(b []byte, h *v1.History, outer bool) (_ []byte, ok bool) {
 	if b, ok = appendString(append(b, `,"kind":`...), h.Kind); !ok {
 		return nil, false
 	}
-	if h.IndexCheckpoint != nil {
-		if b, ok = appendString(append(b, `,"indexCheckpoint":`...), *h.IndexCheckpoint); !ok {
-			return nil, false
-		}
-		if b, ok = appendString(append(b, `,"indexLeaf":`...), h.GetIndexLeaf()); !ok {
-			return nil, false
-		}
-		b = appendHashes(append(b, `,"indexProof":`...), h.IndexProof)
+	if b, ok = appendString(append(b, `,"indexCheckpoint":`...), h.IndexCheckpoint); !ok {
+		return nil, false
 	}
+	if b, ok = appendString(append(b, `,"indexLeaf":`...), h.IndexLeaf); !ok {
+		return nil, false
+	}
+	b = appendHashes(append(b, `,"indexProof":`...), h.IndexProof)
 	if b, ok = appendString(append(b, `,"logCheckpoint":`...), h.LogCheckpoint); !ok {
 		return nil, false
 	}
-	if h.MapProof != nil {
-		b = appendMapProof(append(b, `,"mapProof":`...), h.MapProof)
-	}
+	b = appendMapProof(append(b, `,"mapProof":`...), h.MapProof)
 	b = append(b, `,"positions":[`...)
 	for i, p := range h.Positions {
 		if i > 0 {
@@ -243,11 +238,11 @@ func appendHistory(b []byte, h *v1.History, outer bool) (_ []byte, ok bool) {
 }
 
 func appendMapProof(b []byte, p *v1.History_MapProof) []byte {
-	b = strconv.AppendBool(append(b, `{"present":`...), p.Present)
-	b = appendBytes(append(b, `,"key":`...), p.Key)
-	b = appendBytes(append(b, `,"value":`...), p.Value)
+	b = strconv.AppendBool(append(b, `{"present":`...), p.GetPresent())
+	b = appendBytes(append(b, `,"key":`...), p.GetKey())
+	b = appendBytes(append(b, `,"value":`...), p.GetValue())
 	b = append(b, `,"path":[`...)
-	for i, step := range p.Path {
+	for i, step := range p.GetPath() {
 		if i > 0 {
 			b = append(b, ',')
 		}

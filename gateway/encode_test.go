@@ -111,17 +111,17 @@ func TestReadJSON(t *testing.T) {
 
 func TestHistoryJSON(t *testing.T) {
 	for _, text := range oddTexts {
-		bare := &v1.History{Id: text, Kind: "object", LogCheckpoint: text}
+		bare := &v1.History{Id: text, Kind: "object", LogCheckpoint: text, MapProof: &v1.History_MapProof{}}
 		full := &v1.History{
 			Id: text, Kind: "object", LogCheckpoint: text, Positions: []uint64{0, 1, math.MaxUint64},
-			IndexCheckpoint: &text, IndexLeaf: &text, IndexProof: [][]byte{{1}, {2}},
+			IndexCheckpoint: text, IndexLeaf: text, IndexProof: [][]byte{{1}, {2}},
 			MapProof:     &v1.History_MapProof{Present: true, Key: []byte{1}, Value: []byte{2}, Path: []*v1.History_MapProof_Step{{Bit: 3, Hash: []byte{4}}}},
 			Entries:      []*v1.History_Entry{{Index: 1, Entry: []byte("entry"), Proof: [][]byte{{1}, {2}}}, {Index: 2, Entry: []byte{}}},
 			Participants: []*v1.History{bare},
 		}
 		for _, h := range []*v1.History{bare, full} {
-			sameAsProtojson(t, h, "indexProof", "participants", "mapProof")
-			sameAsProtojson(t, &v1.Journey{Histories: []*v1.History{h, h}, NotFollowed: []string{text}}, "indexProof", "participants", "mapProof")
+			sameAsProtojson(t, h, "participants")
+			sameAsProtojson(t, &v1.Journey{Histories: []*v1.History{h, h}, NotFollowed: []string{text}}, "participants")
 		}
 	}
 }

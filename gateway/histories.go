@@ -64,7 +64,7 @@ func (s *histories) GetJourney(ctx context.Context, req *v1.GetJourneyRequest) (
 // historyMessage leaves participants out.
 func historyMessage(h *history.History) *v1.History {
 	m := &v1.History{
-		Id: h.ID, Kind: h.Kind, IndexCheckpoint: &h.Index.Checkpoint, IndexLeaf: &h.Index.Leaf, IndexProof: hashes(h.Index.LeafProof),
+		Id: h.ID, Kind: h.Kind, IndexCheckpoint: h.Index.Checkpoint, IndexLeaf: h.Index.Leaf, IndexProof: hashes(h.Index.LeafProof),
 		LogCheckpoint: h.LogCheckpoint, MapProof: mapProof(&h.Index.MapProof), Positions: h.Positions,
 	}
 	for _, e := range h.Entries {

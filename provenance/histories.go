@@ -101,7 +101,7 @@ func (q *question) history(ctx context.Context, key historyindex.Key, offset uin
 func (q *question) frame(key historyindex.Key, positions []uint64, proof historyindex.Proof, entries int) *history.History {
 	return &history.History{
 		ID: key.Identifier, Kind: key.Kind.String(), LogCheckpoint: string(q.LogCheckpoint), Positions: positions,
-		Index:   &history.Index{Checkpoint: string(q.IndexCheckpoint), Leaf: string(q.IndexLeaf), LeafProof: q.IndexProof, MapProof: proof},
+		Index:   history.Index{Checkpoint: string(q.IndexCheckpoint), Leaf: string(q.IndexLeaf), LeafProof: q.IndexProof, MapProof: proof},
 		Entries: make([]history.Entry, 0, entries),
 	}
 }

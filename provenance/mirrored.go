@@ -71,7 +71,6 @@ func OpenMirror(c MirrorConfig) (*Service, error) {
 		index: indexed{tiles: x.mirror.IndexTiles(), policy: x.mirror.IndexPolicy(), read: mirroredIndex{x.mirror}},
 	}
 	s.Reader = NewReader(ReaderOptions{Index: x.mirror, Tiles: s.tiles, State: s.projection.State()})
-	s.masters = s.newMasters()
 	var ctx context.Context
 	ctx, x.end = context.WithCancel(context.Background())
 	x.work.Go(func() { x.resume(ctx) })

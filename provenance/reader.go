@@ -25,12 +25,11 @@ type Index interface {
 // has copies of them gives the same answers, byte for byte. It never writes, and
 // needs neither keys nor Trillian nor a database. It is safe for concurrent use.
 type Reader struct {
-	index      Index
-	tiles      *tiles.Store
-	statements statements
-	verified   verified
-	masters    *masters
-	turns      turns
+	index    Index
+	tiles    *tiles.Store
+	state    *participant.State
+	verified verified
+	turns    turns
 }
 
 // ReaderOptions are what a Reader reads.
@@ -39,17 +38,14 @@ type ReaderOptions struct {
 	// snapshot covers.
 	Index Index
 	Tiles *tiles.Store
-	// State is a fold of the log's statements that is never behind a snapshot. If it
-	// is nil, the Reader makes one from what the index has, as snapshots come.
+	// State is the fold of the log's statements. It has at least those that a snapshot
+	// covers.
 	State *participant.State
 }
 
 // NewReader gives a Reader, which has nothing to close.
 func NewReader(o ReaderOptions) *Reader {
-	r := &Reader{index: o.Index, tiles: o.Tiles, turns: make(turns, maxReaders)}
-	r.statements.state, r.statements.given = o.State, o.State != nil
-	r.masters = r.newMasters()
-	return r
+	return &Reader{index: o.Index, tiles: o.Tiles, state: o.State, turns: make(turns, maxReaders)}
 }
 
 // ErrNotIndexed: histories and journeys cannot be proved now, since there is no
@@ -60,38 +56,23 @@ var ErrNotIndexed = errors.New("the history index, which proves that nothing is 
 type question struct {
 	*Reader
 	*indexlog.Snapshot
-	state *participant.State
 }
 
-// ask begins a question about a history or a journey, when it is its turn. It has to
-// be ended.
+// ask begins a question, when it is its turn. It has to be ended.
 func (r *Reader) ask(ctx context.Context) (q *question, end func(), err error) {
 	done, err := r.turns.turn(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	if q, err = r.open(ctx); err != nil {
+	snapshot, err := r.index.Snapshot()
+	if err != nil {
 		done()
+		if errors.Is(err, indexlog.ErrNotServed) {
+			err = fmt.Errorf("%w (%w)", ErrNotIndexed, err)
+		}
 		return nil, nil, err
 	}
-	return q, func() { q.Close(); done() }, nil
-}
-
-// open begins a question that is answered at once. It has to be closed.
-func (r *Reader) open(ctx context.Context) (*question, error) {
-	snapshot, err := r.index.Snapshot()
-	switch {
-	case errors.Is(err, indexlog.ErrNotServed):
-		return nil, fmt.Errorf("%w (%w)", ErrNotIndexed, err)
-	case err != nil:
-		return nil, err
-	}
-	q := &question{Reader: r, Snapshot: snapshot}
-	if q.state, err = r.statements.at(ctx, q); err != nil {
-		q.Close()
-		return nil, err
-	}
-	return q, nil
+	return &question{r, snapshot}, func() { snapshot.Close(); done() }, nil
 }
 
 // entry reads one entry that the snapshot covers.

@@ -126,7 +126,7 @@ type Service struct {
 
 	numbering turns // of product and place statements: one at a time
 	underWay  underWay
-	masters   *masters
+	masters   masters
 
 	closing sync.Once
 	closed  error
@@ -224,7 +224,6 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	s.Reader = NewReader(ReaderOptions{Index: s.index.log, Tiles: s.tiles, State: s.projection.State()})
-	s.masters = s.newMasters()
 	announce.to.Store(s.index.log)
 	s.index.log.LogPublished()
 	s.catchUp(ctx)

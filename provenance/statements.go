@@ -69,7 +69,7 @@ func noGrant(by, id string) error {
 // known word for word, or conflicts with the one that has its number.
 func (s *Service) checkNumber(ctx context.Context, by string, v jcs.Value) error {
 	var next uint64
-	if err := s.masters.look(ctx, text(v, "identifier"), func(m *participant.Master) { next = m.Next(typeOf(v), by) }); err != nil {
+	if err := s.master(ctx, text(v, "identifier"), func(m *participant.Master) { next = m.Next(typeOf(v), by) }); err != nil {
 		return err
 	}
 	if n, _ := v.Get("number"); n.Float() > float64(next) {
@@ -93,7 +93,7 @@ func (s *Service) logMaster(ctx context.Context, by string, v jcs.Value, p *prep
 	}
 	var next, index uint64
 	var again bool
-	if err := s.masters.look(ctx, identifier, func(m *participant.Master) {
+	if err := s.master(ctx, identifier, func(m *participant.Master) {
 		next = m.Next(typeOf(v), by)
 		again, index = lastSaid(m, by, completeMaster(v, next-1))
 	}); err != nil {

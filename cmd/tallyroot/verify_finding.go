@@ -104,9 +104,7 @@ func (f *finding) verdict(v policy.Verdict) {
 func (f *finding) anchor(a *verify.Anchor) {
 	f.verdict(a.Verdict)
 	f.OperatorKey = whose(a.OperatorTrusted)
-	if a.Indexed {
-		f.Index = &indexFinding{Size: a.Index.Checkpoint.Size, Witnesses: a.Index.Witnesses, Rebuilders: a.Rebuilders, Key: whose(!a.IndexFromGenesis)}
-	}
+	f.Index = &indexFinding{Size: a.Index.Checkpoint.Size, Witnesses: a.Index.Witnesses, Rebuilders: a.Rebuilders, Key: whose(!a.IndexFromGenesis)}
 }
 
 // history adds what was found out about a history, or about one of several pages.

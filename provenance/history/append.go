@@ -40,15 +40,11 @@ func AppendJourney(dst []byte, histories []History, notFollowed []string) []byte
 func (h *History) appendMembers(dst []byte) []byte {
 	dst = appendString(append(dst, `{"id":`...), h.ID)
 	dst = appendString(append(dst, `,"kind":`...), h.Kind)
-	if h.Index != nil {
-		dst = appendString(append(dst, `,"indexCheckpoint":`...), h.Index.Checkpoint)
-		dst = appendString(append(dst, `,"indexLeaf":`...), h.Index.Leaf)
-		dst = appendHashes(append(dst, `,"indexProof":`...), h.Index.LeafProof)
-	}
+	dst = appendString(append(dst, `,"indexCheckpoint":`...), h.Index.Checkpoint)
+	dst = appendString(append(dst, `,"indexLeaf":`...), h.Index.Leaf)
+	dst = appendHashes(append(dst, `,"indexProof":`...), h.Index.LeafProof)
 	dst = appendString(append(dst, `,"logCheckpoint":`...), h.LogCheckpoint)
-	if h.Index != nil {
-		dst = h.Index.MapProof.AppendJSON(append(dst, `,"mapProof":`...))
-	}
+	dst = h.Index.MapProof.AppendJSON(append(dst, `,"mapProof":`...))
 	dst = append(dst, `,"positions":[`...)
 	for i, position := range h.Positions {
 		dst = appendNumber(appendComma(dst, i), position)

@@ -57,8 +57,7 @@ func parse(b []byte) (jcs.Value, error) {
 
 var (
 	journeyMembers = []string{"histories", "notFollowed"}
-	historyMembers = []string{"id", "kind", "logCheckpoint", "positions", "entries"}
-	indexMembers   = []string{"indexCheckpoint", "indexLeaf", "indexProof", "mapProof"}
+	historyMembers = []string{"id", "kind", "indexCheckpoint", "indexLeaf", "indexProof", "logCheckpoint", "mapProof", "positions", "entries"}
 	entryMembers   = []string{"index", "entry", "proof"}
 )
 
@@ -113,10 +112,6 @@ func (r *reader) journey(path string, v jcs.Value) (j Journey) {
 // history reads a history; a whole one has participants.
 func (r *reader) history(path string, v jcs.Value, whole bool) (h History) {
 	names := historyMembers
-	_, indexed := v.Get("indexCheckpoint")
-	if indexed {
-		names = slices.Concat(names, indexMembers)
-	}
 	if whole {
 		names = append(slices.Clip(names), "participants")
 	}
@@ -127,14 +122,12 @@ func (r *reader) history(path string, v jcs.Value, whole bool) (h History) {
 	}
 	h.ID = r.text(member("id"))
 	h.Kind = r.text(member("kind"))
+	h.Index = Index{Checkpoint: r.text(member("indexCheckpoint")), Leaf: r.text(member("indexLeaf")), LeafProof: r.hashes(member("indexProof"))}
 	h.LogCheckpoint = r.text(member("logCheckpoint"))
-	if indexed {
-		h.Index = &Index{Checkpoint: r.text(member("indexCheckpoint")), Leaf: r.text(member("indexLeaf")), LeafProof: r.hashes(member("indexProof"))}
-		at, proof := member("mapProof")
-		var err error
-		if h.Index.MapProof, err = historyindex.ParseProof(proof); err != nil {
-			r.fail(at, "%v", err)
-		}
+	at, proof := member("mapProof")
+	var err error
+	if h.Index.MapProof, err = historyindex.ParseProof(proof); err != nil {
+		r.fail(at, "%v", err)
 	}
 	at, list := member("positions")
 	items := r.list(at, list)

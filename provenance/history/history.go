@@ -34,7 +34,7 @@ const (
 type History struct {
 	ID            string    // the key's identifier
 	Kind          string    // the key's kind, by name
-	Index         *Index    // nil: nothing shows that the positions are all there are
+	Index         Index     // shows that the positions are all there are
 	LogCheckpoint string    // signed; the entries are proved at it
 	Positions     []uint64  // of all entries under the key below the checkpoint's size
 	Entries       []Entry   // all of them, or the page of them that was asked for
@@ -59,10 +59,7 @@ type Entry struct {
 
 // Weight is how many bytes its entries and proofs have: about what it takes in memory.
 func (h *History) Weight() int {
-	n := len(h.LogCheckpoint) + 8*len(h.Positions)
-	if i := h.Index; i != nil {
-		n += len(i.Checkpoint) + len(i.Leaf) + 32*(len(i.LeafProof)+len(i.MapProof.Path))
-	}
+	n := len(h.LogCheckpoint) + len(h.Index.Checkpoint) + len(h.Index.Leaf) + 32*(len(h.Index.LeafProof)+len(h.Index.MapProof.Path)) + 8*len(h.Positions)
 	for i := range h.Entries {
 		n += len(h.Entries[i].Entry) + 32*len(h.Entries[i].Proof)
 	}

@@ -13,7 +13,7 @@ import (
 func example() *history.History {
 	return &history.History{
 		ID: "https://id.gs1.org/01/09506000134352/10/\"é\"", Kind: "object", LogCheckpoint: "a\nb\n",
-		Index: &history.Index{
+		Index: history.Index{
 			Checkpoint: "i\n", Leaf: "leaf\n", LeafProof: [][32]byte{{8}, {9}},
 			MapProof: historyindex.Proof{Present: true, Key: [32]byte{3}, Value: [32]byte{4}, Path: []historyindex.Step{{Bit: 19, Hash: [32]byte{5}}}},
 		},
@@ -21,7 +21,7 @@ func example() *history.History {
 		Entries:   []history.Entry{{Index: 1<<64 - 1, Entry: []byte("some bytes"), Proof: [][32]byte{{1}, {2}}}, {Index: 7, Entry: []byte{0xff}}},
 		Participants: []history.History{
 			{ID: "operator", Kind: "operator", LogCheckpoint: "a\nb\n", Positions: []uint64{0}, Entries: []history.Entry{{Entry: []byte("x")}}},
-			{ID: "farm", Kind: "participant", LogCheckpoint: "a\nb\n", Index: &history.Index{MapProof: historyindex.Proof{Empty: true}}},
+			{ID: "farm", Kind: "participant", LogCheckpoint: "a\nb\n", Index: history.Index{MapProof: historyindex.Proof{Empty: true}}},
 		},
 	}
 }
@@ -90,11 +90,14 @@ func TestProof(t *testing.T) {
 func TestForm(t *testing.T) {
 	const zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 	h := &history.History{ID: "urn:x:1", Kind: "object", LogCheckpoint: "c\n", Positions: []uint64{5}, Entries: []history.Entry{{Index: 5, Entry: []byte("e"), Proof: [][32]byte{{}}}}}
-	want := `{"id":"urn:x:1","kind":"object","logCheckpoint":"c\n","positions":["5"],"entries":[{"index":"5","entry":"ZQ==","proof":["` + zeros + `"]}],"participants":[]}`
+	h.Index = history.Index{Checkpoint: "i\n", Leaf: "l\n", MapProof: historyindex.Proof{Present: true, Path: []historyindex.Step{{Bit: 7}}}}
+	want := `{"id":"urn:x:1","kind":"object","indexCheckpoint":"i\n","indexLeaf":"l\n","indexProof":[],"logCheckpoint":"c\n",` +
+		`"mapProof":{"present":true,"key":"` + zeros + `","value":"` + zeros + `","path":[{"bit":7,"hash":"` + zeros + `"}]},` +
+		`"positions":["5"],"entries":[{"index":"5","entry":"ZQ==","proof":["` + zeros + `"]}],"participants":[]}`
 	if got := string(h.Append(nil)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	h.Index = &history.Index{Checkpoint: "i\n", Leaf: "l\n", LeafProof: [][32]byte{{}}, MapProof: historyindex.Proof{Empty: true}}
+	h.Index = history.Index{Checkpoint: "i\n", Leaf: "l\n", LeafProof: [][32]byte{{}}, MapProof: historyindex.Proof{Empty: true}}
 	h.Positions, h.Entries = nil, nil
 	want = `{"id":"urn:x:1","kind":"object","indexCheckpoint":"i\n","indexLeaf":"l\n","indexProof":["` + zeros + `"],"logCheckpoint":"c\n",` +
 		`"mapProof":{"present":false,"key":"","value":"","path":[]},"positions":[],"entries":[],"participants":[]}`
@@ -121,7 +124,7 @@ func TestRefused(t *testing.T) {
 		{`"kind":"object"`, `"kind":"object","__proto__":{}`, "other members"},
 		{`"kind":"participant"`, `"kind":"participant","participants":[]`, "participants[1]: it has other members"},
 		{`"indexLeaf":"leaf\n",`, ``, "indexLeaf is missing"},
-		{`"indexCheckpoint":"i\n",`, ``, "other members"},
+		{`"indexCheckpoint":"i\n",`, ``, "indexCheckpoint is missing"},
 		{`"indexProof":["CA`, `"indexProof":["CA==","CA`, "indexProof[0]: it has 1 bytes"},
 		{`"bit":19`, `"bit":"19"`, "mapProof"},
 		{`"bit":19`, `"bit":256`, "mapProof"},

@@ -101,8 +101,5 @@ func pairOf(saved []byte) (pair, error) {
 	if err != nil {
 		return pair{}, err
 	}
-	if h.Index == nil {
-		return pair{}, errors.New("the origin answers without a history index")
-	}
 	return pair{[]byte(h.Index.Checkpoint), []byte(h.LogCheckpoint)}, nil
 }

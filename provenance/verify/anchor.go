@@ -17,12 +17,9 @@ type Anchor struct {
 	policy.Verdict        // of the log's checkpoint; its size is M
 	Signed         string // that checkpoint
 
-	// Indexed says that the index log's checkpoint is there too, and that its
-	// newest leaf is about the log's.
-	Indexed     bool
-	Index       policy.Verdict
-	SignedIndex string
-	MapRoot     historyindex.Hash
+	Index       policy.Verdict    // of the index log's checkpoint, whose newest leaf is about the log's
+	SignedIndex string            // that checkpoint
+	MapRoot     historyindex.Hash // in that leaf
 
 	// Independent says that the index log's quorum cannot be met without an
 	// index-verifier.
@@ -43,20 +40,14 @@ type Anchor struct {
 
 // same tells whether the histories are proved at one checkpoint of each log.
 func same(a, b *history.History) bool {
-	if a.LogCheckpoint != b.LogCheckpoint || (a.Index == nil) != (b.Index == nil) {
-		return false
-	}
-	return a.Index == nil || a.Index.Checkpoint == b.Index.Checkpoint && a.Index.Leaf == b.Index.Leaf && slices.Equal(a.Index.LeafProof, b.Index.LeafProof)
+	return a.LogCheckpoint == b.LogCheckpoint && a.Index.Checkpoint == b.Index.Checkpoint && a.Index.Leaf == b.Index.Leaf &&
+		slices.Equal(a.Index.LeafProof, b.Index.LeafProof)
 }
 
 // anchor makes the first three checks. h is any of the histories, all of which are
 // the same there; operator is the operator's, or nil.
 func (t Trust) anchor(h, operator *history.History) (*Anchor, error) {
-	a := &Anchor{Signed: h.LogCheckpoint, Indexed: h.Index != nil, Independent: t.independent()}
-	if !a.Indexed {
-		return a, a.log(t)
-	}
-	a.SignedIndex = h.Index.Checkpoint
+	a := &Anchor{Signed: h.LogCheckpoint, SignedIndex: h.Index.Checkpoint, Independent: t.independent()}
 	indexPolicy := t.IndexPolicy
 	if indexPolicy == nil {
 		a.IndexFromGenesis = true
@@ -68,7 +59,7 @@ func (t Trust) anchor(h, operator *history.History) (*Anchor, error) {
 			return nil, err
 		}
 	}
-	leaf, err := a.index(indexPolicy, h.Index)
+	leaf, err := a.index(indexPolicy, &h.Index)
 	if err != nil {
 		return nil, err
 	}
@@ -106,13 +97,11 @@ func (a *Anchor) index(p *policy.Policy, from *history.Index) (leaf historyindex
 	return leaf, nil
 }
 
-// log makes check 3, without the comparison with the leaf and the time if there
-// is a leaf: those come after it.
+// log makes check 3, without the comparison with the leaf and the time: those come
+// after it.
 func (a *Anchor) log(t Trust) (err error) {
-	if a.Verdict, err = logRole.check(t.Policy, a.Signed); err != nil || a.Indexed {
-		return err
-	}
-	return t.fresh(a.Verdict, t.maxAge())
+	a.Verdict, err = logRole.check(t.Policy, a.Signed)
+	return err
 }
 
 // genesisPolicy gives the policy that trusts the index log's key in the log's

@@ -24,6 +24,8 @@ type log struct {
 	*verifytest.World
 	farm  *entry.Key // managed
 	dairy *entry.Key // own
+
+	last *verifytest.Snapshot // of the log as it was then
 }
 
 func newLog(t testing.TB) *log {
@@ -41,25 +43,25 @@ func (l *log) sign(v jcs.Value, keys ...*entry.Key) uint64 {
 	return l.Sign(v, keys...)
 }
 
-func (l *log) publish() *verifytest.Snapshot { return l.Publish(now) }
+// publish gives the snapshot of the log as it stands, the same one again if it stands
+// as it stood.
+func (l *log) publish() *verifytest.Snapshot {
+	if l.last == nil || l.last.Size != l.Log.Size() {
+		l.last = l.Publish(now)
+	}
+	return l.last
+}
 
 func (l *log) receipt(index uint64) []byte { return l.publish().Receipt(index) }
 
-// history is what an honest service that keeps no index would save.
+// history is what an honest service answers.
 func (l *log) history(kind historyindex.Kind, id string) *history.History {
-	h := l.publish().History(historyindex.Key{Kind: kind, Identifier: id})
-	h.Index = nil
-	for i := range h.Participants {
-		h.Participants[i].Index = nil
-	}
-	return h
+	return l.publish().History(historyindex.Key{Kind: kind, Identifier: id})
 }
 
 // bare is one without those of its signers.
 func (l *log) bare(kind historyindex.Kind, id string) history.History {
-	h := l.publish().Bare(historyindex.Key{Kind: kind, Identifier: id})
-	h.Index = nil
-	return h
+	return l.publish().Bare(historyindex.Key{Kind: kind, Identifier: id})
 }
 
 // trust is that in the log's key alone.

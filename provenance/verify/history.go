@@ -25,9 +25,6 @@ const (
 	CompleteByOperator Claim = "complete-by-operator"
 	// Page: the positions are complete, and some of the entries are not here.
 	Page Claim = "page"
-	// Entries: the entries that are here stand in the log. Whether there are
-	// others is not shown.
-	Entries Claim = "entries"
 	// Incomplete: histories to which the journey leads are missing.
 	Incomplete Claim = "incomplete"
 )
@@ -97,10 +94,7 @@ func (v *HistoryVerdict) Whole() bool { return len(v.Entries) == v.Total }
 
 // Claim says whether anything is missing.
 func (v *HistoryVerdict) Claim() Claim {
-	switch {
-	case !v.Indexed:
-		return Entries
-	case !v.Whole():
+	if !v.Whole() {
 		return Page
 	}
 	return v.Anchor.claim()
@@ -130,9 +124,6 @@ func History(saved []byte, asked historyindex.Key, trust Trust) (*HistoryVerdict
 	}
 	if asked.Identifier != "" && canonical(asked) != key {
 		return nil, fail(ErrAsked, fmt.Errorf("it is the history of %s, and the question was %s", key, asked))
-	}
-	if h.Index == nil && trust.IndexPolicy != nil {
-		return nil, fail(ErrNoIndex, nil)
 	}
 	operator := h
 	if key != operatorKey {

@@ -152,9 +152,6 @@ func readJourney(file *history.Journey, keys []historyindex.Key, trust Trust) (*
 		return nil, nil, noOperator
 	}
 	first := &file.Histories[0]
-	if first.Index == nil {
-		return nil, nil, fail(ErrNoIndex, nil)
-	}
 	var operator *history.History
 	for i := range file.Histories {
 		if !same(first, &file.Histories[i]) {

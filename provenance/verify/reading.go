@@ -86,10 +86,8 @@ func (r *reading) proved(h *history.History, key historyindex.Key) ([]Judged, er
 
 // list makes checks 4 and 5.
 func (r *reading) list(h *history.History, key historyindex.Key) error {
-	if h.Index != nil {
-		if err := h.Index.MapProof.Verify(r.anchor.MapRoot, key.Hash()); err != nil {
-			return fail(mapReason(err), err)
-		}
+	if err := h.Index.MapProof.Verify(r.anchor.MapRoot, key.Hash()); err != nil {
+		return fail(mapReason(err), err)
 	}
 	for i, position := range h.Positions {
 		if i > 0 && position <= h.Positions[i-1] {
@@ -98,9 +96,6 @@ func (r *reading) list(h *history.History, key historyindex.Key) error {
 		if position >= r.anchor.Checkpoint.Size {
 			return failAt(ErrBeyond, position, fmt.Errorf("the size is %d", r.anchor.Checkpoint.Size))
 		}
-	}
-	if h.Index == nil {
-		return nil
 	}
 	if !h.Index.MapProof.Present {
 		if n := len(h.Positions); n > 0 {
@@ -178,7 +173,7 @@ func (r *reading) fold(histories map[historyindex.Key][]Judged) error {
 	if !r.trust.Policy.HasLog(genesis.LogKey) {
 		return failAt(ErrGenesis, 0, fmt.Errorf("it names the log's key %s, which the policy does not", genesis.LogKey))
 	}
-	if p := r.trust.IndexPolicy; r.anchor.Indexed && p != nil && !p.HasLog(genesis.IndexKey) {
+	if p := r.trust.IndexPolicy; p != nil && !p.HasLog(genesis.IndexKey) {
 		return failAt(ErrGenesis, 0, fmt.Errorf("it names the index log's key %s, which the policy does not", genesis.IndexKey))
 	}
 	if !trusted {

@@ -21,7 +21,6 @@ const (
 	ErrPolicy    Reason = "policy"
 	ErrMalformed Reason = "malformed"
 	ErrAsked     Reason = "asked"
-	ErrNoIndex   Reason = "no-index"
 	ErrMixed     Reason = "mixed"
 	ErrTwice     Reason = "twice"
 
@@ -71,7 +70,6 @@ var reasons = map[Reason]string{
 	ErrPolicy:    "the trust that was given is none, or contradicts itself",
 	ErrMalformed: "this is not what it should be",
 	ErrAsked:     "this is about something other than what was asked for",
-	ErrNoIndex:   "it lacks the proof from the history index",
 	ErrMixed:     "its histories are not all proved at one checkpoint",
 	ErrTwice:     "a history stands there twice",
 

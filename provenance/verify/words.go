@@ -52,12 +52,9 @@ func (v *JourneyVerdict) describeMissing(b *strings.Builder) {
 // String says it for people: first how complete it is, then what that rests on.
 func (v *HistoryVerdict) String() string {
 	var b strings.Builder
-	switch v.Claim() {
-	case Entries:
-		b.WriteString("What is here stands in the log. Whether the log holds more about it, or statements that changed the signers' keys, this cannot show.\n")
-	case Page:
+	if v.Claim() == Page {
 		fmt.Fprintf(&b, "A page: %d of %d entries are not in it. Of their list: %s\n", v.Total-len(v.Entries), v.Total, v.Anchor.sentence())
-	default:
+	} else {
 		b.WriteString(v.Anchor.sentence() + "\n")
 	}
 	fmt.Fprintf(&b, "%d of %d entries about %s are here, each proved to stand in the log %s.\n", len(v.Entries), v.Total, v.Key, v.Checkpoint.Origin)

@@ -204,15 +204,15 @@ type History struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The kind by name.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The index checkpoint that the history is proved complete against. Absent: this service keeps no index log.
-	IndexCheckpoint *string `protobuf:"bytes,3,opt,name=index_checkpoint,json=indexCheckpoint,proto3,oneof" json:"index_checkpoint,omitempty"`
-	// The index log's newest leaf. Absent with `indexCheckpoint`.
-	IndexLeaf *string `protobuf:"bytes,4,opt,name=index_leaf,json=indexLeaf,proto3,oneof" json:"index_leaf,omitempty"`
-	// Its inclusion proof. Absent with `indexCheckpoint`.
+	// The index checkpoint that the history is proved complete against: a signed note.
+	IndexCheckpoint string `protobuf:"bytes,3,opt,name=index_checkpoint,json=indexCheckpoint,proto3" json:"index_checkpoint,omitempty"`
+	// The last leaf of the index log of that size.
+	IndexLeaf string `protobuf:"bytes,4,opt,name=index_leaf,json=indexLeaf,proto3" json:"index_leaf,omitempty"`
+	// Its inclusion proof, leaf to root.
 	IndexProof [][]byte `protobuf:"bytes,5,rep,name=index_proof,json=indexProof,proto3" json:"index_proof,omitempty"`
-	// The checkpoint that the inclusion proofs lead to: a signed note.
+	// The checkpoint of the log that the leaf is about, to which the inclusion proofs lead: a signed note.
 	LogCheckpoint string `protobuf:"bytes,6,opt,name=log_checkpoint,json=logCheckpoint,proto3" json:"log_checkpoint,omitempty"`
-	// The index's map proof. Absent with `indexCheckpoint`.
+	// What the leaf's map has for the key, or that it has nothing.
 	MapProof *History_MapProof `protobuf:"bytes,7,opt,name=map_proof,json=mapProof,proto3" json:"map_proof,omitempty"`
 	// The positions of all entries under this key below the checkpoint's size, rising.
 	Positions []uint64 `protobuf:"varint,8,rep,packed,name=positions,proto3" json:"positions,omitempty"`
@@ -270,15 +270,15 @@ func (x *History) GetKind() string {
 }
 
 func (x *History) GetIndexCheckpoint() string {
-	if x != nil && x.IndexCheckpoint != nil {
-		return *x.IndexCheckpoint
+	if x != nil {
+		return x.IndexCheckpoint
 	}
 	return ""
 }
 
 func (x *History) GetIndexLeaf() string {
-	if x != nil && x.IndexLeaf != nil {
-		return *x.IndexLeaf
+	if x != nil {
+		return x.IndexLeaf
 	}
 	return ""
 }
@@ -531,13 +531,13 @@ const file_tallyroot_v1_histories_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"a\n" +
 	"\aJourney\x123\n" +
 	"\thistories\x18\x01 \x03(\v2\x15.tallyroot.v1.HistoryR\thistories\x12!\n" +
-	"\fnot_followed\x18\x02 \x03(\tR\vnotFollowed\"\xbb\x05\n" +
+	"\fnot_followed\x18\x02 \x03(\tR\vnotFollowed\"\x8d\x05\n" +
 	"\aHistory\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04kind\x18\x02 \x01(\tR\x04kind\x12.\n" +
-	"\x10index_checkpoint\x18\x03 \x01(\tH\x00R\x0findexCheckpoint\x88\x01\x01\x12\"\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12)\n" +
+	"\x10index_checkpoint\x18\x03 \x01(\tR\x0findexCheckpoint\x12\x1d\n" +
 	"\n" +
-	"index_leaf\x18\x04 \x01(\tH\x01R\tindexLeaf\x88\x01\x01\x12\x1f\n" +
+	"index_leaf\x18\x04 \x01(\tR\tindexLeaf\x12\x1f\n" +
 	"\vindex_proof\x18\x05 \x03(\fR\n" +
 	"indexProof\x12%\n" +
 	"\x0elog_checkpoint\x18\x06 \x01(\tR\rlogCheckpoint\x12;\n" +
@@ -557,9 +557,7 @@ const file_tallyroot_v1_histories_proto_rawDesc = "" +
 	"\x04path\x18\x04 \x03(\v2#.tallyroot.v1.History.MapProof.StepR\x04path\x1a,\n" +
 	"\x04Step\x12\x10\n" +
 	"\x03bit\x18\x01 \x01(\rR\x03bit\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hashB\x13\n" +
-	"\x11_index_checkpointB\r\n" +
-	"\v_index_leaf2\xc6\x01\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash2\xc6\x01\n" +
 	"\x0eHistoryService\x12Y\n" +
 	"\n" +
 	"GetHistory\x12\x1f.tallyroot.v1.GetHistoryRequest\x1a\x15.tallyroot.v1.History\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/history\x12Y\n" +
@@ -610,7 +608,6 @@ func file_tallyroot_v1_histories_proto_init() {
 	if File_tallyroot_v1_histories_proto != nil {
 		return
 	}
-	file_tallyroot_v1_histories_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -71,7 +71,7 @@ func (s *Snapshot) LogCheckpoint() string { return string(s.LogNote.Append(nil))
 func (s *Snapshot) Bare(key historyindex.Key) history.History {
 	h := history.History{
 		ID: key.Identifier, Kind: key.Kind.String(), LogCheckpoint: s.LogCheckpoint(), Positions: slices.Clone(s.Postings[key]),
-		Index: &history.Index{
+		Index: history.Index{
 			Checkpoint: string(s.Index.Append(nil)), Leaf: s.Leaf, LeafProof: s.world.Index.Inclusion(s.LeafAt, s.IndexAt), MapProof: s.MapProof(key),
 		},
 	}

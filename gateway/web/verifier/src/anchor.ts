@@ -11,8 +11,8 @@ import { checkRole, checkTime, independent, type Trust } from "./trust.ts";
 
 export interface Anchor {
 	log: Verdict; // of the log's checkpoint; its size is M
-	index: Verdict | undefined; // of the index log's, whose newest leaf is about the log's
-	mapRoot: Bytes | undefined;
+	index: Verdict; // of the index log's, whose newest leaf is about the log's
+	mapRoot: Bytes; // in that leaf
 	independent: boolean; // the index log's quorum cannot be met without an index-verifier
 	rebuilders: Witness[]; // the index-verifiers that cosigned
 	indexFromGenesis: boolean; // the index log's key was taken from the log's first entry
@@ -22,20 +22,13 @@ export interface Anchor {
 // same tells whether two histories are proved at one checkpoint of each log.
 export function same(a: SavedHistory, b: SavedHistory): boolean {
 	const [x, y] = [a.index, b.index];
-	if (a.logCheckpoint !== b.logCheckpoint || !x !== !y) return false;
-	return !x || !y || (x.checkpoint === y.checkpoint && x.leaf === y.leaf && x.leafProof.length === y.leafProof.length && x.leafProof.every((h, i) => equal(h, y.leafProof[i]!)));
+	return a.logCheckpoint === b.logCheckpoint && x.checkpoint === y.checkpoint && x.leaf === y.leaf && x.leafProof.length === y.leafProof.length && x.leafProof.every((h, i) => equal(h, y.leafProof[i]!));
 }
 
 // checkAnchor makes the checks. h is any of the histories, all of which are the same
 // there; operator is the operator's, if there is one.
 export function checkAnchor(t: Trust, h: SavedHistory, operator: SavedHistory | undefined): Anchor {
 	const log = () => checkRole("log", t.policy, h.logCheckpoint);
-	const anchor = { independent: independent(t), rebuilders: [], indexFromGenesis: false, operatorTrusted: false };
-	if (!h.index) {
-		const verdict = log();
-		checkTime(t, verdict);
-		return { ...anchor, log: verdict, index: undefined, mapRoot: undefined };
-	}
 	// Without a policy for the index log, the log must vouch for its key first.
 	const before = t.indexPolicy ? undefined : log();
 	const [index, leaf] = checkIndex(t.indexPolicy ?? genesisPolicy(before!, operator), h.index);
@@ -46,7 +39,7 @@ export function checkAnchor(t: Trust, h: SavedHistory, operator: SavedHistory | 
 	}
 	checkTime(t, verdict);
 	const rebuilders = index.witnesses.filter((w) => t.indexVerifiers.includes(w.vkey));
-	return { ...anchor, log: verdict, index, mapRoot: leaf.mapRoot, rebuilders, indexFromGenesis: before !== undefined };
+	return { log: verdict, index, mapRoot: leaf.mapRoot, independent: independent(t), rebuilders, indexFromGenesis: before !== undefined, operatorTrusted: false };
 }
 
 // checkIndex makes checks 1 and 2.

@@ -85,14 +85,13 @@ export class Reading {
 
 	// checkList makes checks 4 and 5.
 	private checkList(h: SavedHistory, key: Key): void {
-		const proof = h.index?.mapProof;
-		if (proof) checkMapProof(proof, this.anchor.mapRoot!, keyHash(key));
+		const proof = h.index.mapProof;
+		checkMapProof(proof, this.anchor.mapRoot, keyHash(key));
 		const { size } = this.anchor.log.checkpoint;
 		h.positions.forEach((p, i) => {
 			if (i > 0 && p <= h.positions[i - 1]!) throw new Refusal("order", `the positions do not rise: it follows ${h.positions[i - 1]}`, p);
 			if (p >= size) throw new Refusal("beyond", `the log's size is ${size}`, p);
 		});
-		if (!proof) return;
 		const value = h.positions.length > 0 ? listValue(h.positions) : undefined;
 		const same = proof.present ? equal(value ?? listValue([]), proof.leaf!.value) : !value;
 		if (!same) throw new Refusal("list", `the ${h.positions.length} positions of ${title(key)} are not those that the index has`);
@@ -139,7 +138,7 @@ export class Reading {
 		if (!genesis) throw refuse("the operator's history does not begin with a valid Genesis at position 0");
 		if (genesis.origin !== origin) throw refuse(`it names the log ${genesis.origin}, and the checkpoint ${origin}`);
 		if (!hasLog(trust.policy, genesis.logKey.vkey)) throw refuse("it names a key of the log that the policy does not");
-		if (anchor.index && trust.indexPolicy && !hasLog(trust.indexPolicy, genesis.indexKey.vkey)) throw refuse("it names a key of the index log that the policy does not");
+		if (trust.indexPolicy && !hasLog(trust.indexPolicy, genesis.indexKey.vkey)) throw refuse("it names a key of the index log that the policy does not");
 		if (trust.operatorKey !== undefined && !anchor.operatorTrusted) throw new Refusal("operator", `${trust.operatorKey} never was the operator's key`);
 	}
 

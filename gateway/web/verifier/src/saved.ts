@@ -5,7 +5,7 @@ import { hash } from "./checkpoint.ts";
 import { parse } from "./jcs.ts";
 import { type MapProof, parseMapProof } from "./map.ts";
 import { Refusal } from "./refusal.ts";
-import { get, isArray, isObject, type Value } from "./value.ts";
+import { isArray, isObject, type Value } from "./value.ts";
 
 export const pageLimit = 1000; // entries in a history
 const maxHistories = 4096; // in a journey
@@ -30,7 +30,7 @@ export interface SavedIndex {
 export interface SavedHistory {
 	id: string;
 	kind: string;
-	index: SavedIndex | undefined; // without it, nothing shows that the positions are all there are
+	index: SavedIndex; // shows that the positions are all there are
 	logCheckpoint: string;
 	positions: bigint[];
 	entries: SavedEntry[];
@@ -53,8 +53,7 @@ function parseSaved(saved: Bytes): Value {
 	}
 }
 
-const historyMembers = ["id", "kind", "logCheckpoint", "positions", "entries"];
-const indexMembers = ["indexCheckpoint", "indexLeaf", "indexProof", "mapProof"];
+const historyMembers = ["id", "kind", "indexCheckpoint", "indexLeaf", "indexProof", "logCheckpoint", "mapProof", "positions", "entries"];
 
 export const decodeHistory = (saved: Bytes): SavedHistory => history("", parseSaved(saved), true);
 
@@ -105,22 +104,19 @@ function object(path: string, v: Value, names: string[]): (name: string) => Valu
 }
 
 function history(path: string, v: Value, whole: boolean): SavedHistory {
-	const indexed = get(v, "indexCheckpoint") !== undefined;
-	const member = object(path, v, [...historyMembers, ...(indexed ? indexMembers : []), ...(whole ? ["participants"] : [])]);
+	const member = object(path, v, [...historyMembers, ...(whole ? ["participants"] : [])]);
 	const at = (name: string) => [join(path, name), member(name)] as const;
 	const map = <T>(name: string, f: (path: string, item: Value) => T): T[] => list(...at(name)).map((item, i) => f(`${join(path, name)}[${i}]`, item));
 	return {
 		id: text(...at("id")),
 		kind: text(...at("kind")),
 		logCheckpoint: text(...at("logCheckpoint")),
-		index: indexed
-			? {
-					checkpoint: text(...at("indexCheckpoint")),
-					leaf: text(...at("indexLeaf")),
-					leafProof: hashes(...at("indexProof")),
-					mapProof: parseMapProof(member("mapProof")),
-				}
-			: undefined,
+		index: {
+			checkpoint: text(...at("indexCheckpoint")),
+			leaf: text(...at("indexLeaf")),
+			leafProof: hashes(...at("indexProof")),
+			mapProof: parseMapProof(member("mapProof")),
+		},
 		positions: map("positions", number),
 		entries: map("entries", entry),
 		participants: whole ? map("participants", (p, item) => history(p, item, false)) : [],

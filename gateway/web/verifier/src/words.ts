@@ -55,7 +55,7 @@ export interface Seen {
 	at?: string; // when it was witnessed, in words
 }
 
-const tones: Record<Claim, Tone> = { complete: "good", "complete-by-operator": "part", page: "part", entries: "part", incomplete: "bad" };
+const tones: Record<Claim, Tone> = { complete: "good", "complete-by-operator": "part", page: "part", incomplete: "bad" };
 
 const months = "January February March April May June July August September October November December".split(" ");
 
@@ -81,8 +81,6 @@ function sentence(claim: Claim, a: Anchor): string {
 			return `Complete up to entry ${size} according to the operator’s index; not independently rebuilt.`;
 		case "page":
 			return "The list is complete, and some of its entries are not here.";
-		case "entries":
-			return "What is here stands in the log. Whether the log holds more about it, this cannot show.";
 		case "incomplete":
 			return "Journey incomplete: histories to which it leads were left out.";
 	}
@@ -125,7 +123,7 @@ function about(claim: Claim, a: Anchor, n: number, unsigned: number, asked: bool
 	r.details.push("Names and descriptions of products and places are not part of this proof.");
 	const see = (role: Seen["role"], v: Verdict) => r.seen!.push({ role, key: v.key, signed: v.signed, ...(v.time === undefined ? {} : { at: date(v.time) }) });
 	see("log", a.log);
-	if (a.index) see("index", a.index);
+	see("index", a.index);
 	return r;
 }
 
@@ -192,7 +190,6 @@ const sentences: Record<string, string> = {
 	policy: "the keys and policy that were given cannot be used",
 	malformed: "what the server gave is not of its form",
 	asked: "this is about something other than what was asked for",
-	"no-index": "it lacks the proof that nothing was left out",
 	mixed: "its histories are not all proved at one checkpoint",
 	twice: "a history stands there twice",
 	"index-form": "the index log’s checkpoint is malformed",

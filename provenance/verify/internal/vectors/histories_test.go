@@ -261,7 +261,6 @@ var mutations = []mutation{
 	{"signer's history at the older checkpoints", "It is good, and older than the rest.", "mixed", func(s *small, h *history.History, _ *M) {
 		h.Participants[1] = s.old.Bare(keyFor(historyindex.Participant, "mill"))
 	}},
-	{"signer's history without index proof", "It has none.", "mixed", inside(1, func(h *history.History) { h.Index = nil })},
 	{"the index hides the Genesis", "The operator's index has nothing of the operator.", "genesis", lying(func(s *small, p map[historyindex.Key][]uint64) {
 		p[keyFor(historyindex.Operator, entry.Operator)] = []uint64{}
 		delete(p, keyFor(historyindex.Operator, entry.Operator))
@@ -489,11 +488,6 @@ var anchors = []mutation{
 	{"another operator", "The reader's key of the operator is another.", "operator", trusting("operatorKey", func(s *small) any {
 		return verifytest.Key(s.T, origin+"/operator", "another").Verifier().String()
 	})},
-	{"no index proof", "The history has none, and the reader has a policy for it.", "no-index", only(bare)},
-	{"no index proof, none asked for", "The entries are there; whether others are is not said.", "", func(s *small, h *history.History, trust *M) {
-		bare(h)
-		*trust = with(with(*trust, "indexPolicy", nil), "indexVerifiers", nil)
-	}},
 }
 
 // none is the policy that asks for no witness.
@@ -519,14 +513,6 @@ func strange(name string) string {
 // two is the log's policy that asks for both witnesses.
 func two(s *small) string {
 	return "log " + s.LogKey.Verifier().String() + "\nwitness a " + witness.Verifier() + "\nwitness b " + second.Verifier() + "\ngroup g 2 a b\nquorum g\n"
-}
-
-// bare leaves out the index's part.
-func bare(h *history.History) {
-	h.Index = nil
-	for i := range h.Participants {
-		h.Participants[i].Index = nil
-	}
 }
 
 // forgeMap makes the index log sign a leaf whose map root is what the history's

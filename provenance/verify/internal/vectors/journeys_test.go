@@ -132,11 +132,6 @@ var trips = []trip{
 		*j = *w.Publish(late).Journey(jar, mustTrust(w.trust()))
 		*find(j, object(honey)) = older
 	}, reason: "mixed"},
-	{name: "without index proofs", what: "None of its histories has one.", tell: jarred, change: as(func(j *history.Journey) {
-		for i := range j.Histories {
-			j.Histories[i].Index = nil
-		}
-	}), reason: "no-index"},
 	{name: "beginning with another kind, and not asked", what: "Nothing says what it is about.", tell: jarred, change: func(w *world, good *verifytest.Snapshot, j *history.Journey, trust *M) {
 		slices.Reverse(j.Histories)
 		*trust = with(*trust, "asked", nil)

@@ -182,9 +182,9 @@ func newOrchard(t testing.TB) *orchard {
 
 // index changes the index part of a history and of those in it.
 func index(h *history.History, change func(*history.Index)) {
-	change(h.Index)
+	change(&h.Index)
 	for i := range h.Participants {
-		change(h.Participants[i].Index)
+		change(&h.Participants[i].Index)
 	}
 }
 
