@@ -26,6 +26,7 @@ func newApp() *cli.App {
 			recoverCommand(),
 			witnessCommand(),
 			indexVerifierCommand(),
+			mirrorCommand(),
 			schemaCommand(),
 			logCommand(),
 			configCommand(),

@@ -23,6 +23,7 @@ const (
 const (
 	categoryServer    = "Which service"
 	categoryWitnesses = "Witnesses"
+	categoryMirror    = "A mirror"
 	categoryOutput    = "Output"
 )
 

@@ -48,7 +48,7 @@ func serveCommand() *cli.Command {
 			"    --public-url https://trace.example.org --policy policy.txt --tls-cert cert.pem --tls-key key.pem\n" +
 			"  tallyroot serve --data /var/lib/tallyroot --origin log.example.org --policy none \\\n" +
 			"    --mysql 'tallyroot@tcp(db.example.org:3306)/tallyroot' --mysql-password-file db.password",
-		Flags:  append(settingFlags(), fromEnvironment(&cli.BoolFlag{Name: "json", Usage: "log in JSON, for programs", Category: categoryOutput})...),
+		Flags:  slices.Concat(settingFlags(), mirrorFlags(), fromEnvironment(&cli.BoolFlag{Name: "json", Usage: "log in JSON, for programs", Category: categoryOutput})),
 		Action: serve,
 	}
 }
@@ -165,6 +165,9 @@ func serve(c *cli.Context) (err error) {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
+	if c.IsSet("mirror") || c.IsSet("mirror-from") {
+		return serveMirror(c)
+	}
 	config, err := logConfig(c)
 	if err != nil {
 		return err
@@ -175,45 +178,61 @@ func serve(c *cli.Context) (err error) {
 	if err := readTimeouts(c, &config); err != nil {
 		return err
 	}
-	publicURL, err := checkPublicURL(c.String("public-url"))
-	if err != nil {
-		return err
-	}
-	tlsConfig, err := serveTLS(c.String("tls-cert"), c.String("tls-key"))
-	if err != nil {
-		return err
-	}
 	if c.IsSet("min-free") {
 		config.MinFree = max(c.Uint64("min-free")<<20, 1)
 	}
 	config.Logger = newLogger(c)
-	where, err := readPlace(c, config.Logger)
+	front, err := readFront(c)
 	if err != nil {
 		return err
 	}
-	warnOfVariables(c.App, config.Logger)
-	if address := c.String("debug-listen"); address != "" {
-		listener, err := listenDebug(c.Context, address)
-		if err != nil {
-			return err
-		}
-		go serveDebug(c.Context, listener, config.Logger)
+	front.Log = config
+	if front.Place, err = readPlace(c, config.Logger); err != nil {
+		return err
 	}
-	rate := c.Float64("rate-limit")
-	if rate == 0 {
-		rate = -1 // the gateway's word for no limit
+	if err := beginServing(c, config.Logger); err != nil {
+		return err
 	}
-	s, err := openServer(c.Context, serverConfig{
-		Log: config, Place: where, Listen: c.String("listen"), PublicURL: publicURL, TLS: tlsConfig, IndexVerifiers: c.StringSlice("index-verifier"),
-		Limits: gateway.Limits{
-			ClientRate: rate, ReadTimeout: c.Duration("read-timeout"), WriteTimeout: c.Duration("write-timeout"), DrainTimeout: c.Duration("drain-timeout"),
-		},
-	})
+	s, err := openServer(c.Context, front)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("listening on %s\n", s.URL())
 	return s.Run(c.Context)
+}
+
+// readFront reads what a server shows to others.
+func readFront(c *cli.Context) (s serverConfig, err error) {
+	if s.PublicURL, err = checkPublicURL(c.String("public-url")); err != nil {
+		return s, err
+	}
+	if s.TLS, err = serveTLS(c.String("tls-cert"), c.String("tls-key")); err != nil {
+		return s, err
+	}
+	rate := c.Float64("rate-limit")
+	if rate == 0 {
+		rate = -1 // the gateway's word for no limit
+	}
+	s.Listen, s.IndexVerifiers = c.String("listen"), c.StringSlice("index-verifier")
+	s.Limits = gateway.Limits{
+		ClientRate: rate, ReadTimeout: c.Duration("read-timeout"), WriteTimeout: c.Duration("write-timeout"), DrainTimeout: c.Duration("drain-timeout"),
+	}
+	return s, nil
+}
+
+// beginServing does what every server does before it opens anything.
+func beginServing(c *cli.Context, logger *slog.Logger) error {
+	warnOfVariables(c.App, logger)
+	address := c.String("debug-listen")
+	if address == "" {
+		return nil
+	}
+	listener, err := listenDebug(c.Context, address)
+	if err != nil {
+		return err
+	}
+	go serveDebug(c.Context, listener, logger)
+	return nil
 }
 
 // warnOfVariables tells of settings that were probably mistyped.

@@ -39,6 +39,7 @@ type server struct {
 	gateway   *gateway.Server
 	listener  net.Listener
 	tls       bool
+	before    func() // is called before the log is closed; may be nil
 }
 
 // openServer takes the port, then opens the log: whoever has the port has told
@@ -133,7 +134,11 @@ func listenedURL(l net.Listener, tls bool) string {
 
 // Run serves until ctx ends, lets what is under way finish, and closes the log.
 func (s *server) Run(ctx context.Context) error {
-	return errors.Join(s.gateway.Serve(ctx, s.listener), s.close())
+	err := s.gateway.Serve(ctx, s.listener)
+	if s.before != nil {
+		s.before()
+	}
+	return errors.Join(err, s.close())
 }
 
 func (s *server) close() error {

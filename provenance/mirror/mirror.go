@@ -106,12 +106,25 @@ func Open(o Options) (_ *Mirror, err error) {
 
 func (m *Mirror) path(name string) string { return filepath.Join(m.options.Dir, name) }
 
+// The files of the policies.
+const (
+	policyFile      = "policy.txt"
+	indexPolicyFile = "index-policy.txt"
+)
+
+// Made tells whether a folder has the policies of a mirror already.
+func Made(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, policyFile))
+	_, indexErr := os.Stat(filepath.Join(dir, indexPolicyFile))
+	return err == nil && indexErr == nil
+}
+
 // openPolicies reads the policies of the folder, or puts in those of the options.
 func (m *Mirror) openPolicies() error {
 	for _, p := range []struct {
 		file   string
 		policy **policy.Policy
-	}{{"policy.txt", &m.options.Policy}, {"index-policy.txt", &m.options.IndexPolicy}} {
+	}{{policyFile, &m.options.Policy}, {indexPolicyFile, &m.options.IndexPolicy}} {
 		text, err := os.ReadFile(m.path(p.file))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err

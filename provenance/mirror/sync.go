@@ -10,6 +10,7 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/fetch"
+	"github.com/tallyroot/tallyroot/trillianlog/policy"
 	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 )
 
@@ -20,11 +21,22 @@ type Copied struct {
 	Leaves     uint64                // of the index log that are new
 }
 
+// Finding tells whether an error of Sync says that the origin shows what is not so, or
+// not what the policies ask for; others say that it could not be found out.
+func Finding(err error) bool {
+	other, forged := new(checkpoint.OriginError), new(checkpoint.SignatureError)
+	for _, found := range []error{ErrForked, ErrIndex, checkpoint.ErrUnsigned, policy.ErrQuorum} {
+		if errors.Is(err, found) {
+			return true
+		}
+	}
+	return errors.As(err, &other) || errors.As(err, &forged)
+}
+
 // Sync copies what is new at the origin, makes the map, and serves it. After an error
 // everything that was copied stays; the next call goes on from there.
 //
-// Errors: ErrForked and ErrIndex are findings about the origin, as are those of
-// policy.Check; others say that it could not be found out.
+// Errors: ErrForked, ErrIndex, those of policy.Policy's Check; see Finding.
 func (m *Mirror) Sync(ctx context.Context, o Origin) (Copied, error) {
 	before, _ := m.log.Checkpoint()
 	beforeIndex, _ := m.index.Checkpoint()
