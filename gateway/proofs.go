@@ -35,7 +35,15 @@ func (s *proofs) GetConsistencyProof(ctx context.Context, req *v1.GetConsistency
 	case req.To != nil && *req.To == 0: // and so is from
 		return &v1.ConsistencyProof{}, nil
 	}
-	proof, to, err := s.service.ConsistencyProof(*req.From, req.GetTo())
+	prove := s.service.ConsistencyProof
+	switch req.GetLog() {
+	case "", "log":
+	case "index":
+		prove = s.service.IndexConsistencyProof
+	default:
+		return nil, fail(ctx, invalid("log", "is neither log nor index"))
+	}
+	proof, to, err := prove(*req.From, req.GetTo())
 	if err != nil {
 		return nil, fail(ctx, err)
 	}

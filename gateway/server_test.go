@@ -366,16 +366,17 @@ func TestBodiesHeldAtTheSameTime(t *testing.T) {
 func TestQueriesAreChecked(t *testing.T) {
 	h := open(t, nil)
 	for path, want := range map[string]string{
-		"/v1/events?partcipant=farm":       "takes limit, participant",
-		"/v1/event?index=1&index=2":        "2 times",
-		"/v1/event?index=0x1":              "whole number",
-		"/v1/events?limit=ten":             "whole number",
-		"/v1/event?id=%zz":                 "percent-encode",
-		"/v1/history?id=urn:x:1&at=1":      "takes id, kind, limit, offset",
-		"/v1/proof/inclusion?index=-1":     "whole number",
-		"/v1/participants?x=1":             "no such parameter",
-		"/v1/event?event_id=urn:x:1":       "takes id, index, participant",
-		"/v1/proof/consistency?from=1&to=": "whole number",
+		"/v1/events?partcipant=farm":            "takes limit, participant",
+		"/v1/event?index=1&index=2":             "2 times",
+		"/v1/event?index=0x1":                   "whole number",
+		"/v1/events?limit=ten":                  "whole number",
+		"/v1/event?id=%zz":                      "percent-encode",
+		"/v1/history?id=urn:x:1&at=1":           "takes id, kind, limit, offset",
+		"/v1/proof/inclusion?index=-1":          "whole number",
+		"/v1/participants?x=1":                  "no such parameter",
+		"/v1/event?event_id=urn:x:1":            "takes id, index, participant",
+		"/v1/proof/consistency?from=1&to=":      "whole number",
+		"/v1/proof/consistency?from=1&log=tree": "neither log nor index",
 	} {
 		if a := h.get(path); a.Status != http.StatusBadRequest || !strings.Contains(a.refusal(), want) {
 			t.Errorf("%s: %v, want %q", path, a, want)

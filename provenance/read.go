@@ -12,6 +12,7 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/jcs"
 	"github.com/tallyroot/tallyroot/trillianlog"
+	"github.com/tallyroot/tallyroot/trillianlog/tiles"
 )
 
 // located is an entry and the place where it stands.
@@ -215,23 +216,39 @@ func (s *Service) InclusionProof(index, size uint64) (proof [][32]byte, leafHash
 // ConsistencyProof proves that the tree of size from is the beginning of that
 // of size to; to 0 means the published one.
 func (s *Service) ConsistencyProof(from, to uint64) (proof [][32]byte, toSize uint64, err error) {
-	if to, err = s.publishedSize(to); err != nil {
+	published, _ := s.read.Published()
+	return consistencyProof(s.tiles, published.Size, from, to)
+}
+
+// IndexConsistencyProof is ConsistencyProof of the index log.
+func (s *Service) IndexConsistencyProof(from, to uint64) (proof [][32]byte, toSize uint64, err error) {
+	published, _ := s.index.tiles.Checkpoint()
+	return consistencyProof(s.index.tiles, published.Size, from, to)
+}
+
+func consistencyProof(log *tiles.Store, published, from, to uint64) (proof [][32]byte, toSize uint64, err error) {
+	if to, err = sizeUpTo(to, published); err != nil {
 		return nil, 0, err
 	}
 	if from > to {
 		return nil, 0, refuse("from", fmt.Sprintf("%d is larger than to, %d", from, to), "the smaller size first")
 	}
-	proof, err = s.tiles.ConsistencyProof(from, to)
+	proof, err = log.ConsistencyProof(from, to)
 	return proof, to, err
 }
 
 func (s *Service) publishedSize(size uint64) (uint64, error) {
 	published, _ := s.read.Published()
+	return sizeUpTo(size, published.Size)
+}
+
+// sizeUpTo gives a size that somebody asks for: 0 is the published one.
+func sizeUpTo(size, published uint64) (uint64, error) {
 	switch {
 	case size == 0:
-		return published.Size, nil
-	case size > published.Size:
-		return 0, fmt.Errorf("%w: no tree of size %d is published yet; the log has %d entries", ErrNotFound, size, published.Size)
+		return published, nil
+	case size > published:
+		return 0, fmt.Errorf("%w: no tree of size %d is published yet; the log has %d entries", ErrNotFound, size, published)
 	}
 	return size, nil
 }

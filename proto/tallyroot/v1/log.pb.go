@@ -162,7 +162,9 @@ type GetConsistencyProofRequest struct {
 	// The smaller size.
 	From *uint64 `protobuf:"varint,1,opt,name=from,proto3,oneof" json:"from,omitempty"`
 	// The larger size; the published checkpoint's when absent, and never more than that.
-	To            *uint64 `protobuf:"varint,2,opt,name=to,proto3,oneof" json:"to,omitempty"`
+	To *uint64 `protobuf:"varint,2,opt,name=to,proto3,oneof" json:"to,omitempty"`
+	// Of which log: `log`, or `index` for the index log; `log` when absent.
+	Log           *string `protobuf:"bytes,3,opt,name=log,proto3,oneof" json:"log,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -209,6 +211,13 @@ func (x *GetConsistencyProofRequest) GetTo() uint64 {
 		return *x.To
 	}
 	return 0
+}
+
+func (x *GetConsistencyProofRequest) GetLog() string {
+	if x != nil && x.Log != nil {
+		return *x.Log
+	}
+	return ""
 }
 
 type ConsistencyProof struct {
@@ -289,12 +298,14 @@ const file_tallyroot_v1_log_proto_rawDesc = "" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x1b\n" +
 	"\tleaf_hash\x18\x03 \x01(\fR\bleafHash\x12\x14\n" +
 	"\x05proof\x18\x04 \x03(\fR\x05proof\x12\x12\n" +
-	"\x04root\x18\x05 \x01(\fR\x04root\"Z\n" +
+	"\x04root\x18\x05 \x01(\fR\x04root\"y\n" +
 	"\x1aGetConsistencyProofRequest\x12\x17\n" +
 	"\x04from\x18\x01 \x01(\x04H\x00R\x04from\x88\x01\x01\x12\x13\n" +
-	"\x02to\x18\x02 \x01(\x04H\x01R\x02to\x88\x01\x01B\a\n" +
+	"\x02to\x18\x02 \x01(\x04H\x01R\x02to\x88\x01\x01\x12\x15\n" +
+	"\x03log\x18\x03 \x01(\tH\x02R\x03log\x88\x01\x01B\a\n" +
 	"\x05_fromB\x05\n" +
-	"\x03_to\"L\n" +
+	"\x03_toB\x06\n" +
+	"\x04_log\"L\n" +
 	"\x10ConsistencyProof\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x14\n" +

@@ -31,7 +31,7 @@ const (
 type LogServiceClient interface {
 	// Prove that the log of one size holds the entry at an index.
 	GetInclusionProof(ctx context.Context, in *GetInclusionProofRequest, opts ...grpc.CallOption) (*InclusionProof, error)
-	// Prove that the log of one size is the beginning of the log of a larger one.
+	// Prove that the log, or the index log, of one size is the beginning of that of a larger one.
 	GetConsistencyProof(ctx context.Context, in *GetConsistencyProofRequest, opts ...grpc.CallOption) (*ConsistencyProof, error)
 }
 
@@ -71,7 +71,7 @@ func (c *logServiceClient) GetConsistencyProof(ctx context.Context, in *GetConsi
 type LogServiceServer interface {
 	// Prove that the log of one size holds the entry at an index.
 	GetInclusionProof(context.Context, *GetInclusionProofRequest) (*InclusionProof, error)
-	// Prove that the log of one size is the beginning of the log of a larger one.
+	// Prove that the log, or the index log, of one size is the beginning of that of a larger one.
 	GetConsistencyProof(context.Context, *GetConsistencyProofRequest) (*ConsistencyProof, error)
 	mustEmbedUnimplementedLogServiceServer()
 }
