@@ -127,6 +127,9 @@ func (l *Log) restore(ctx context.Context) error {
 		return err
 	}
 	err = l.telling("its leaves are read again from what was published", leaf.Checkpoint.Size, func() error {
+		if err := l.index.CatchUp(ctx, l.options.Log); err != nil {
+			return err
+		}
 		return l.index.Follow(ctx, l.options.Tiles.Stream(ctx, have, size-have), l.options.Log)
 	})
 	if err := l.differs(err); err != nil {

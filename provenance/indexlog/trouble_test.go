@@ -277,10 +277,15 @@ func TestMadeAgain(t *testing.T) {
 				}
 			}
 		},
-		"the map and the leaves":                 func(w *world) { w.remove("index-store") },
-		"the published files":                    func(w *world) { w.remove("index") },
-		"the published files and the map":        func(w *world) { w.remove("index"); w.remove("index-store/map") },
-		"the last two leaves of the published":   func(w *world) { w.remove("index"); copyDir(w.t, w.path("index.old"), w.path("index")) },
+		"the map and the leaves":               func(w *world) { w.remove("index-store") },
+		"the published files":                  func(w *world) { w.remove("index") },
+		"the published files and the map":      func(w *world) { w.remove("index"); w.remove("index-store/map") },
+		"the last two leaves of the published": func(w *world) { w.remove("index"); copyDir(w.t, w.path("index.old"), w.path("index")) },
+		"the map and the last two leaves": func(w *world) {
+			w.remove("index-store")
+			copyDir(w.t, w.path("index-store.old"), w.path("index-store"))
+			w.remove("index-store/map")
+		},
 		"the map, and the log goes on meanwhile": func(w *world) { w.remove("index-store/map"); w.add(300, 40) },
 	}
 	for what, damage := range tests {
@@ -292,6 +297,7 @@ func TestMadeAgain(t *testing.T) {
 				if i == 7 {
 					w.close(l)
 					copyDir(t, w.path("index"), w.path("index.old"))
+					copyDir(t, w.path("index-store"), w.path("index-store.old"))
 					l = w.open()
 				}
 				w.reaches(l, w.add(30, 40).Size)
