@@ -29,7 +29,7 @@ export function compare(report: Report, shown: bigint | undefined, cut: number):
 		if (d) count[d]++;
 		mark(li, index, e, d);
 	}
-	const hidden = entries.filter((e) => !steps.has(e.index) && !(e.beside !== undefined && steps.has(e.beside)));
+	const hidden = entries.filter((e) => !steps.has(e.index) && !(e.beside !== undefined && proved.has(e.beside)));
 	if (hidden.length > 0) report.hidden = hidden;
 	const warned = [...document.querySelectorAll(".alert")].map((p) => p.textContent);
 	report.alerts = report.alerts?.filter((text) => !warned.includes(text)) ?? [];

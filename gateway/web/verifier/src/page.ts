@@ -1,7 +1,7 @@
 // The panel of the product page: it fetches the journey, has it checked, holds the
 // page against it, and says what came of it. It asks only the host that its section
 // names, for the journey, and for proofs that the logs continue what it saw before.
-import { base64, type Bytes, concat, decode, encode } from "./bytes.ts";
+import { base64, type Bytes, concat, decode, encode, parseU64 } from "./bytes.ts";
 import { Checker, patience } from "./checker.ts";
 import { hash } from "./checkpoint.ts";
 import { compare, unmark } from "./compare.ts";
@@ -135,6 +135,7 @@ class Panel {
 		await this.check();
 	}
 
+	// check makes the attempt-th check of what there is.
 	private async check(attempt = 1): Promise<void> {
 		const { subject, section, source } = this;
 		const { trust, own } = source;
@@ -154,11 +155,13 @@ class Panel {
 			unmark();
 			return this.show(report, checked);
 		}
-		const shown = section.dataset["size"] ? BigInt(section.dataset["size"]) : undefined;
+		const shown = parseU64(section.dataset["size"] ?? "");
 		if (report.size !== undefined && shown !== undefined && shown > report.size && attempt < tries) {
 			await new Promise((resolve) => setTimeout(resolve, pause));
-			if (run === this.run) await this.again(attempt + 1);
-			return;
+			const saved = await fetchBytes(section.dataset["journey"]!).catch(() => undefined);
+			if (run !== this.run) return;
+			if (saved) this.subject = { ...subject, saved };
+			return this.check(saved ? attempt + 1 : tries);
 		}
 		if (!report.entries) unmark();
 		else if (!compare(report, shown, Number(section.dataset["cut"] ?? 0))) reloaded(false);
@@ -170,14 +173,6 @@ class Panel {
 		// Who rebuilds an index is the reader's to say, and not the server's.
 		if (report.tone === "good") report.claim = report.claim?.replace(/\.$/, own ? ", by keys that did not come from this server." : ", by the keys that this server names.");
 		this.show(report, checked);
-	}
-
-	// again asks for the journey anew, and checks what there is if it does not come.
-	private async again(attempt: number): Promise<void> {
-		const address = this.section.dataset["journey"];
-		const saved = await fetchBytes(address!).catch(() => undefined);
-		if (saved && this.subject) this.subject = { ...this.subject, saved };
-		await this.check(saved ? attempt : tries);
 	}
 
 	// fail says why nothing was checked.
