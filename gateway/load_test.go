@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -84,5 +85,15 @@ func TestHoldAnswer(t *testing.T) {
 	second.end()
 	if s.answers.held.Load() != 0 {
 		t.Errorf("%d bytes are still counted", s.answers.held.Load())
+	}
+}
+
+// TestLimitsHaveDefaults: a limit that is forgotten would be 0, and refuse all but one.
+func TestLimitsHaveDefaults(t *testing.T) {
+	v := reflect.ValueOf(Limits{}.withDefaults())
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			t.Errorf("%s has no default", v.Type().Field(i).Name)
+		}
 	}
 }

@@ -99,6 +99,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.TokenBurst, 20_000)
 	set(&l.Clients, 16_384)
 	set(&l.BodyBytes, 64<<20)
+	set(&l.AnswerBytes, 384<<20)
 	set(&l.Connections, 8192)
 	set(&l.Streams, 250)
 	set(&l.Listed, 1000)

@@ -6,6 +6,7 @@
 //	bench -binary build/bin/tallyroot            the rates
 //	bench -binary build/bin/tallyroot -growth    what changes from 10,000 to 1,000,000 entries
 //	bench -binary build/bin/tallyroot -backends  MariaDB and Trillian's own servers
+//	bench -binary build/bin/tallyroot -histories histories with all their proofs, at 1,000,000 entries
 package main
 
 import (
@@ -30,7 +31,8 @@ func main() {
 	seconds := flag.Int("seconds", 10, "how long each load lasts")
 	growth := flag.Bool("growth", false, "measure how the figures change as the log grows")
 	others := flag.Bool("backends", false, "measure on MariaDB, in the process and on Trillian's own servers")
-	entries := flag.Int64("entries", 1_000_000, "with -growth: how far the log grows")
+	proven := flag.Bool("histories", false, "measure histories with all their proofs")
+	entries := flag.Int64("entries", 1_000_000, "with -growth and -histories: how far the log grows")
 	dir := flag.String("dir", os.TempDir(), "where the data directory is made")
 	flag.Parse()
 	data, err := os.MkdirTemp(*dir, "tallyroot-bench-")
@@ -42,6 +44,8 @@ func main() {
 		switch {
 		case *growth:
 			err = grow(*binary, data, *entries, each)
+		case *proven:
+			err = histories(*binary, data, *entries, each)
 		case *others:
 			err = backends(*binary, data, each)
 		default:
