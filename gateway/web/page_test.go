@@ -108,7 +108,7 @@ func TestJourney(t *testing.T) {
 		"Shipped", "52.50° N, 13.40° E", "Temperature recorded", "between \u22121.5\u00a0°C and 4.25\u00a0°C, 2\u00a0°C on average",
 		"Unpacked from a pallet or from a case", "1 March 2027", "1 March 2026", "01:30 UTC&#43;1", `datetime="2026-03-01T01:30:00&#43;01:00"`,
 		"Corner Shop", "<s><bdi>Inspected</bdi></s>", "Taken back", "it did not happen", fmt.Sprintf("/entry/%d", withdrawal), fmt.Sprintf(`id="e%d"`, index),
-		"quorum none", "on behalf of", "not on your device", "tallyroot verify", "That nothing was left out. Only your device can find that", "checkpoint of", "Upper Field",
+		"quorum none", "on behalf of", "not on your device", "Not checked on your device", "That is the server’s word", "tallyroot verify", "That nothing was left out. Only your device can find that", "checkpoint of", "Upper Field",
 		`<svg class="map"`, `class="pin"`)
 	a.lacks(t, "omplete", "Destroyed", "Sold", "could not be proved", fmt.Sprintf(`id="e%d"`, withdrawal))
 	if n := strings.Count(a.body, `<li class="step`); n != 8+0 {
