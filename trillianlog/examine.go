@@ -3,13 +3,9 @@ package trillianlog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/google/trillian"
 	"github.com/transparency-dev/merkle/compact"
-	"github.com/transparency-dev/merkle/proof"
-	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/tallyroot/tallyroot/trillianlog/internal/logtree"
 )
@@ -21,7 +17,8 @@ import (
 // tried.
 
 // examineAfter is how long leaves are stored and not in the tree before it is
-// looked at whether the tree can grow at all.
+// looked at whether the tree can grow at all; less where Options.IntegrationTimeout
+// is.
 const examineAfter = time.Second
 
 // begins checks that the tree with root latest begins with the leaves of tree, of
@@ -63,67 +60,57 @@ func appendAll(tree *compact.Range, hashes [][32]byte) error {
 	return nil
 }
 
-// examine looks whether Trillian's tree can grow when there is a reason to doubt it:
-// it refused leaves, or has not integrated them for a while. It gives a *StopError if
-// the tree cannot, and nil if it is not known. known is how many leaves are stored.
+// damaged is why a log stops whose tree of that size cannot grow.
+func damaged(size uint64, err error) *StopError {
+	return stop(Corrupt, "nothing can be added to Trillian's tree of %d leaves any more, because its root, or inner nodes that it stores, are missing or were changed (%v); "+
+		"the leaves are not concerned: restore the newest copy of the store, or carry the leaves into a new one with `tallyroot log copy`", size, err)
+}
+
+// examine looks whether Trillian's tree can grow when another process has not
+// integrated leaves for a while. It gives a *StopError if it cannot, and nil if that
+// is not known. known is how many leaves are stored.
 func (p *publisher) examine(ctx context.Context, known uint64) error {
-	late := known > p.tree.End() && !p.examined && !p.waiting.IsZero() && time.Since(p.waiting) > examineAfter
-	if !p.doubt.Load() && !late {
+	if p.examined || known <= p.tree.End() || p.waiting.IsZero() || time.Since(p.waiting) < min(examineAfter, p.slow) {
 		return nil
 	}
 	err := p.checkNodes(ctx)
+	if err != nil {
+		err = p.checkNodes(ctx) // what follows is for good
+	}
 	var stopped *StopError
 	if errors.As(err, &stopped) {
 		return err
 	}
-	if err == nil {
-		p.doubt.Store(false)
-		p.examined = true
-	}
-	return nil // asked again at the next turn
-}
-
-// checkNodes compares the nodes from which Trillian's tree grows with those that
-// the leaves give. They are in the proofs for the first leaf and the last.
-func (p *publisher) checkNodes(ctx context.Context) error {
-	size := p.tree.End()
-	if size == 0 {
-		return nil
-	}
-	root, err := p.root()
-	if err != nil {
-		return err
-	}
-	for _, index := range []uint64{0, size - 1} {
-		_, hashes, err := p.backend.leaves(ctx, index, 1)
-		if err != nil {
-			return err
-		}
-		nodes, err := p.backend.inclusionProof(ctx, index, size)
-		if err == nil {
-			err = proof.VerifyInclusion(rfc6962.DefaultHasher, index, size, hashes[0][:], nodes, root[:])
-		} else if !logtree.LacksNodes(err) {
-			return err
-		}
-		if err != nil {
-			return stop(Corrupt, "nothing can be added to Trillian's tree of %d leaves any more, because inner nodes that it stores are missing or were changed (%v); "+
-				"the leaves are not concerned: restore the newest copy of the store, or carry the leaves into a new one with `tallyroot log copy`", size, err)
-		}
-	}
+	p.examined = err == nil
 	return nil
 }
 
-func (r *rpc) inclusionProof(ctx context.Context, index, size uint64) ([][]byte, error) {
-	ctx, done := r.begin(ctx)
-	defer done()
-	response, err := r.Client().GetInclusionProof(ctx, &trillian.GetInclusionProofRequest{
-		LogId: r.TreeID(), LeafIndex: int64(index), TreeSize: int64(size)})
-	r.outcome(callInclusion, err)
+// checkNodes compares the nodes from which Trillian's tree grows, one for each 1 in
+// the binary form of its size, with those that the leaves give. All of them, and no
+// others, are in the proof that the tree begins with the one without the last of
+// them; the first one only if there are three or more.
+func (p *publisher) checkNodes(ctx context.Context) error {
+	size := p.tree.End()
+	from := size & (size - 1)
+	if from == 0 {
+		return nil
+	}
+	nodes := p.tree.Hashes()
+	older, err := treeFactory.NewRange(0, from, cloneHashes(nodes[:len(nodes)-1]))
 	if err != nil {
-		return nil, fmt.Errorf("ask for the inclusion proof of leaf %d in %d: %w", index, size, err)
+		return err
 	}
-	if response.Proof == nil {
-		return nil, fmt.Errorf("ask for the inclusion proof of leaf %d in %d: Trillian gave none", index, size)
+	begin, err := rootOf(older)
+	if err != nil {
+		return err
 	}
-	return response.Proof.Hashes, nil
+	whole, err := p.root()
+	if err != nil {
+		return err
+	}
+	err = p.backend.consistent(ctx, from, begin, root{size: size, hash: whole})
+	if errors.Is(err, errInconsistent) || logtree.LacksNodes(err) {
+		return damaged(size, err)
+	}
+	return err
 }

@@ -138,9 +138,8 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		maxBatch: o.MaxBatch, maxLeaves: o.MaxQueue, maxBytes: o.MaxQueueBytes, maxUnpublished: o.MaxUnpublished,
 		probe: o.probe, stall: o.CallTimeout / stalledPart, patience: patience,
 		onStored: func() { signal(wake) }, onStop: l.stop,
-		onRefused: func() { l.publisher.doubt.Store(true) },
-		taken:     func(stored uint64) bool { return l.publisher.reached.Load() >= stored },
-		wake:      make(chan struct{}, 1), suspect: suspect,
+		taken: func(stored uint64) bool { return l.publisher.reached.Load() >= stored },
+		wake:  make(chan struct{}, 1), suspect: suspect,
 		flying: make(map[[32]byte]*item),
 	}
 	l.publisher = &publisher{

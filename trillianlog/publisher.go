@@ -1,7 +1,6 @@
 package trillianlog
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -81,13 +80,12 @@ type publisher struct {
 	published atomic.Pointer[publication]
 	trouble   atomic.Pointer[error] // why publishing does not get on; nil if it does
 	complaint complaint             // about that
-	doubt     atomic.Bool           // the back end has refused leaves; see examine
 
 	// Owned by the goroutine of run, and by Open before.
 	rootAt   time.Time     // that the newest root bears
 	stated   uint64        // its size
 	waiting  time.Time     // since when leaves are stored and the tree does not grow
-	examined bool          // since then, and it can grow
+	examined bool          // it was found since then that it can; see examine
 	tree     *compactRange // over all leaves that were read and written as tiles
 	bound    boundCheckpoint
 	renewAt  time.Time // when the published checkpoint is to be cosigned again
@@ -199,7 +197,7 @@ func (p *publisher) idle(ctx context.Context, drain <-chan struct{}, known uint6
 // many leaves were stored before it.
 func (p *publisher) note(known uint64) {
 	if waited := time.Since(p.waiting); !p.waiting.IsZero() && waited > p.slow {
-		why := "is Trillian's log signer running, is its clock right?"
+		why := "is Trillian's log signer running, is its clock right, what does its log say?"
 		if ahead := time.Until(p.rootAt).Round(time.Second); ahead > 0 {
 			why = fmt.Sprintf("the tree's root bears the time %s, %v ahead of this machine's clock, and Trillian's log signer adds nothing before; set the clocks of both",
 				p.rootAt.UTC().Format(time.RFC3339), ahead)
@@ -358,29 +356,12 @@ func (p *publisher) bind(ctx, patience context.Context, next checkpoint.Checkpoi
 		return err
 	}
 	text := []byte(next.Body())
-	err := p.insist(patience, "store the last checkpoint", func() error { return swap(ctx, p.last, p.bound.text, text) })
+	err := p.insist(patience, "store the last checkpoint", func() error { return SwapLast(ctx, p.last, p.bound.text, text) })
 	if err != nil {
 		return err
 	}
 	p.bound = boundCheckpoint{next, text}
 	return p.crash("swapped")
-}
-
-// swap is last.Swap, made safe to repeat after an error.
-func swap(ctx context.Context, last LastCheckpoint, old, new []byte) error {
-	err := last.Swap(ctx, old, new)
-	if !errors.Is(err, ErrLastCheckpointChanged) {
-		return err
-	}
-	// An earlier attempt may have got through without saying so.
-	now, loadErr := last.Load(ctx)
-	if loadErr == nil && bytes.Equal(now, new) {
-		return last.Swap(ctx, new, new) // makes it durable
-	}
-	if loadErr != nil && !errors.Is(loadErr, ErrNoLastCheckpoint) {
-		return loadErr
-	}
-	return stop(LastCheckpointTaken, "%v; if another process publishes this log, stop one of the two, then start again", err)
 }
 
 // sign gives the checkpoint with the log's signature and what cosignatures the

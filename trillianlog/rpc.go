@@ -39,12 +39,11 @@ const (
 	callRoot        = "root"
 	callLeaves      = "leaves"
 	callConsistency = "consistency"
-	callInclusion   = "inclusion"
 )
 
 // Calls are the names that Hooks.OnError gives.
 func Calls() []string {
-	return []string{callAdd, callFind, callNext, callRoot, callLeaves, callConsistency, callInclusion}
+	return []string{callAdd, callFind, callNext, callRoot, callLeaves, callConsistency}
 }
 
 type callLine struct {

@@ -43,7 +43,6 @@ type sequencer struct {
 	stall          time.Duration            // after which a write counts as stalled
 	patience       context.Context          // ends when nothing is to be tried again
 	onStored       func()                   // wakes the publisher
-	onRefused      func()                   // has the publisher examine the tree
 	onStop         func(*StopError)         // ends the log's publishing and appending
 	taken          func(stored uint64) bool // whether the publisher has come to that many
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/tallyroot/tallyroot/trillianlog/internal/logtree"
 )
 
 // write makes the batch durable and gives each item its place, or its own err if
@@ -112,8 +114,9 @@ func (s *sequencer) tidy(ctx context.Context) {
 	refused := s.refused
 	s.refused = nil
 	switch {
+	case logtree.CannotGrow(refused):
+		s.onStop(damaged(s.stored.Load(), refused))
 	case refused != nil:
-		s.onRefused()
 		s.leave(fmt.Errorf("%w: %w", errRefused, refused))
 	case !s.settled && s.outage.Load() == nil && ctx.Err() == nil:
 		var stopped *StopError

@@ -135,9 +135,3 @@ func (c client) GetConsistencyProof(ctx context.Context, r *trillian.GetConsiste
 		return c.TrillianLogClient.GetConsistencyProof(ctx, r)
 	})
 }
-
-func (c client) GetInclusionProof(ctx context.Context, r *trillian.GetInclusionProofRequest, _ ...grpc.CallOption) (*trillian.GetInclusionProofResponse, error) {
-	return through(c.f, ctx, "inclusion", func() (*trillian.GetInclusionProofResponse, error) {
-		return c.TrillianLogClient.GetInclusionProof(ctx, r)
-	})
-}

@@ -22,3 +22,11 @@ func LacksNodes(err error) bool {
 	}
 	return false
 }
+
+// CannotGrow says whether an error of Trillian's integration says that the nodes from
+// which a tree grows are missing or do not give its root, so that trying again does
+// not help (log/sequencer.go).
+func CannotGrow(err error) bool {
+	return LacksNodes(err) || err != nil && (strings.Contains(err.Error(), "root hash mismatch") ||
+		strings.Contains(err.Error(), "failed to get ") && strings.Contains(err.Error(), " nodes, got "))
+}
