@@ -141,12 +141,21 @@ func Open(o Options) (_ *Auditor, err error) {
 	}
 	a.watchFrom = max(a.ledger.head.Next, a.ledger.head.Began)
 	if o.Index != nil {
-		a.index, err = store.Open(store.Options{Dir: filepath.Join(o.Dir, "index"), Cache: indexCache, Logger: o.Logger})
-		if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrLeavesLost) {
-			err = fmt.Errorf("%w; delete %s, and everything is read again", err, o.Dir)
-		}
+		a.index, err = openIndex(store.Options{Dir: filepath.Join(o.Dir, "index"), Cache: indexCache, Logger: o.Logger})
 	}
 	return a, err
+}
+
+// openIndex opens the index. It can be made again, so what cannot be used is deleted.
+func openIndex(o store.Options) (*store.Index, error) {
+	index, err := store.Open(o)
+	if !errors.Is(err, store.ErrDamaged) && !errors.Is(err, store.ErrLeavesLost) {
+		return index, err
+	}
+	if err := os.RemoveAll(o.Dir); err != nil {
+		return nil, err
+	}
+	return store.Open(o)
 }
 
 // fold makes the state of the statements in the ledger.

@@ -149,7 +149,7 @@ func TestEntries(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	contains(t, r.String(), "SOMETHING IS WRONG", fmt.Sprintf("entry %d of example.org/log: it says what entry %d said before", first+91, first), "1 error declarations have no event")
+	contains(t, r.String(), "SOMETHING IS WRONG", fmt.Sprintf("entry %d of example.org/log: it says what entry %d said before", first+91, first), "1 error declaration without its event")
 	sums := r.Totals
 
 	// Whatever the windows are, the outcome is the same; nothing is named twice.

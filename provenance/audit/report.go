@@ -117,7 +117,7 @@ func (r *Report) String() string {
 		r.tell(&b)
 		return b.String()
 	}
-	fmt.Fprintf(&b, "%s: %s entries were read", r.Origin, thousands(r.Next))
+	fmt.Fprintf(&b, "%s: %s read", r.Origin, counted(r.Next, "entry", "entries"))
 	if r.From > 0 {
 		fmt.Fprintf(&b, ", %s of them since the last audit", thousands(r.Next-min(r.From, r.Next)))
 	}
@@ -132,12 +132,14 @@ func (r *Report) String() string {
 		if !r.Index.Complete {
 			whole = "every one that was compared"
 		}
-		fmt.Fprintf(&b, "  index        %s leaves, %s is what the entries give; %s keys in %s entries\n", thousands(r.Index.Leaves), whole, thousands(r.Index.Keys), thousands(r.Index.Entries))
+		fmt.Fprintf(&b, "  index        %s, %s is what the entries give; %s in %s\n", counted(r.Index.Leaves, "leaf", "leaves"), whole,
+			counted(r.Index.Keys, "key", "keys"), counted(r.Index.Entries, "entry", "entries"))
 	}
-	fmt.Fprintf(&b, "  entries      %s events, %s statements; %s signatures hold\n", thousands(r.Totals.Events), thousands(r.Totals.Statements), thousands(r.Totals.Signatures))
+	fmt.Fprintf(&b, "  entries      %s, %s; %s verified\n", counted(r.Totals.Events, "event", "events"),
+		counted(r.Totals.Statements, "statement", "statements"), counted(r.Totals.Signatures, "signature", "signatures"))
 	fmt.Fprintf(&b, "  participants %d active, %d disabled\n", r.Participants.Active, r.Participants.Disabled)
 	if n := r.Totals.Withdrawn; n > 0 || r.Waiting > 0 {
-		fmt.Fprintf(&b, "  withdrawn    %s events; %d error declarations have no event in the log\n", thousands(n), r.Waiting)
+		fmt.Fprintf(&b, "  withdrawn    %s; %s without its event in the log\n", counted(n, "event", "events"), counted(uint64(r.Waiting), "error declaration", "error declarations"))
 	}
 	if keys := r.Trust.own(); keys != "" {
 		fmt.Fprintf(&b, "  keys         %s from the log's own first entry, since none was given\n", keys)
@@ -214,6 +216,8 @@ func (r *Report) tell(b *strings.Builder) {
 	switch {
 	case len(wrong) > 0:
 		b.WriteString("SOMETHING IS WRONG\n")
+	case r.Complete && r.Trust.LogKeyFromGenesis:
+		b.WriteString("nothing is wrong; whose log it is was not checked, since its own word was taken for its key\n")
 	case r.Complete:
 		b.WriteString("nothing is wrong\n")
 	default:
@@ -231,6 +235,14 @@ func (r *Report) tell(b *strings.Builder) {
 			fmt.Fprintf(b, "    and %s more\n", thousands(more))
 		}
 	}
+}
+
+// counted is "1 leaf", "1,200 leaves".
+func counted(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
 }
 
 // thousands writes a number with commas.

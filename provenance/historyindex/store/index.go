@@ -173,6 +173,9 @@ func (x *Index) load() error {
 
 // agree brings map and leaves together.
 func (x *Index) agree() error {
+	if err := x.restore(); err != nil {
+		return err
+	}
 	if err := x.record(pebble.Sync); err != nil {
 		return err
 	}
@@ -181,6 +184,26 @@ func (x *Index) agree() error {
 	}
 	x.renew()
 	return nil
+}
+
+// restore puts the leaves that Follow had taken with the others, as far as a crash has
+// kept them from there.
+func (x *Index) restore() error {
+	it, err := x.db.NewIter(keyRange(leafKey))
+	if err != nil {
+		return err
+	}
+	found := false
+	for it.First(); it.Valid() && err == nil; it.Next() {
+		found = true
+		if bytes.Equal(it.Key(), appendLeafKey(nil, x.Leaves())) {
+			err = x.leaves.add(it.Value(), pebble.NoSync)
+		}
+	}
+	if err = errors.Join(err, it.Error(), it.Close()); err != nil || !found {
+		return err
+	}
+	return x.settle()
 }
 
 // record puts the leaf that the map's last batch has made with the others, if it

@@ -17,6 +17,7 @@ const (
 	bucketKey = 'b' // the whole bytes of a bucket's prefix → u8 its bits ‖ the subtree's hash
 	recordKey = 'k' // a key of the map → record
 	chunkKey  = 'p' // a key of the map ‖ u64 n → its positions n·chunk to (n+1)·chunk-1
+	leafKey   = 'l' // u64 number → text: leaves that Follow has taken and not synced yet
 )
 
 // formatVersion is the version of the layout. Another version's map is deleted and
@@ -85,6 +86,10 @@ func appendRecordKey(dst []byte, key *historyindex.Hash) []byte {
 func appendChunkKey(dst []byte, key *historyindex.Hash, n uint64) []byte {
 	dst = append(append(dst, chunkKey), key[:]...)
 	return binary.BigEndian.AppendUint64(dst, n)
+}
+
+func appendLeafKey(dst []byte, number uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, leafKey), number)
 }
 
 // appendBucketKey appends the key of the bucket that has the first depth bits of

@@ -97,7 +97,7 @@ func (x *Index) Follow(ctx context.Context, leaves iter.Seq2[[]byte, error], log
 			}
 		}
 		next = next[:0]
-		return nil
+		return x.settle()
 	}
 	var err error
 	for text, failed := range leaves {
@@ -118,7 +118,7 @@ func (x *Index) Follow(ctx context.Context, leaves iter.Seq2[[]byte, error], log
 			}
 		}
 	}
-	err = errors.Join(err, take(), x.leaves.sync())
+	err = errors.Join(err, take(), x.settle())
 	x.renew()
 	if err != nil {
 		return fmt.Errorf("follow the index log: %w", err)
@@ -134,6 +134,19 @@ func (x *Index) follow(f *feed, leaf Leaf) error {
 		return err
 	}
 	return x.record(pebble.NoSync)
+}
+
+// settle makes the leaves that Follow has taken durable; then the map need not have
+// them.
+func (x *Index) settle() error {
+	if err := x.leaves.sync(); err != nil {
+		return err
+	}
+	rows := keyRange(leafKey)
+	if err := x.db.DeleteRange(rows.LowerBound, rows.UpperBound, pebble.NoSync); err != nil {
+		return fmt.Errorf("write the history index's map: %w", err)
+	}
+	return nil
 }
 
 // CatchUp brings the map to the newest leaf, after it was deleted or a power failure
@@ -292,6 +305,12 @@ func (x *Index) advance(f *feed, c checkpoint.Checkpoint, durable *pebble.WriteO
 				return errors.Join(err, batch.Close())
 			}
 			h.leaf, h.leaves, write = leaf.Append(nil), h.leaves+1, durable
+			if durable == pebble.NoSync && h.leaves > x.Leaves() {
+				// A crash may leave the map with this leaf, and the leaves without it.
+				if err := batch.Set(appendLeafKey(nil, h.leaves-1), h.leaf, nil); err != nil {
+					return errors.Join(err, batch.Close())
+				}
+			}
 		}
 		if err := x.commit(batch, &h, top, write); err != nil || last {
 			return err
