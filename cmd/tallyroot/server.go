@@ -39,17 +39,19 @@ type server struct {
 	gateway   *gateway.Server
 	listener  net.Listener
 	tls       bool
+	heapFloor []byte // see tuneMemory
 	before    func() // is called before the log is closed; may be nil
 }
 
 // openServer takes the port, then opens the log: whoever has the port has told
 // everybody else so before a minute is spent.
 func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
-	tuneMemory()
+	floor := tuneMemory()
 	s, err := newServer(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+	s.heapFloor = floor
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
