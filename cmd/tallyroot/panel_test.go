@@ -94,7 +94,7 @@ func TestPanelOfLiar(t *testing.T) {
 	hidden := now.Find(lotLink)[2]
 
 	visit(t, ctx, page+pinned).is(t, "good", "", "Nothing is missing, and nothing was changed.", "All 5 entries stand in the log", "from the link that led here",
-		"It continues the log as this device saw it on ", "It continues the index log as this device saw it on ")
+		"It continues the log as this device saw it on ", "It continues the log’s index as this device saw it on ")
 	// The service does not say who rebuilds its index, and so its keys show less.
 	visit(t, ctx, page).is(t, "part", "", "not independently rebuilt")
 

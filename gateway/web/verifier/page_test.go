@@ -663,7 +663,7 @@ func TestVisits(t *testing.T) {
 
 	grow()
 	show()
-	h.visit(t, ctx, "").is(t, "good", "", "It continues the log as this device saw it on "+today, fmt.Sprintf(", with size %d.", first.Size), "It continues the index log as this device saw it on ")
+	h.visit(t, ctx, "").is(t, "good", "", "It continues the log as this device saw it on "+today, fmt.Sprintf(", with size %d.", first.Size), "It continues the log’s index as this device saw it on ")
 	second := s.snapshot
 	h.visit(t, ctx, "").is(t, "good", "", fmt.Sprintf(", with size %d.", second.Size))
 

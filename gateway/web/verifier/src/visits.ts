@@ -11,7 +11,7 @@ import { date, type Report, type Seen } from "./words.ts";
 export type Prover = (role: Seen["role"], from: bigint, to: bigint) => Promise<readonly Bytes[]>;
 
 const prefix = "tallyroot:";
-const logs = { log: "the log", index: "the index log" };
+const logs = { log: "the log", index: "the log’s index" };
 
 // visit holds the checkpoints of a report against those of earlier visits, remembers
 // the newer ones, and puts into the report what came of it.
