@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -87,4 +88,41 @@ func BenchmarkInclusionProof(b *testing.B) {
 	}
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "proofs/s")
+}
+
+// BenchmarkHistory reads histories of 20 entries, with all proofs and those of their
+// signers, through the handler alone.
+func BenchmarkHistory(b *testing.B) {
+	const things, each = 1000, 20
+	h := open(b, quiet)
+	for round := range each {
+		var batch bytes.Buffer
+		for n := range things {
+			fmt.Fprintf(&batch, `{"type":"ObjectEvent","eventTime":"2026-03-05T10:00:%02dZ","eventTimeZoneOffset":"+00:00","epcList":["urn:x:thing:%d"],"action":"OBSERVE"}`+"\n", round, n)
+		}
+		if a := h.do("POST", "/v1/events:batch", h.farm, batch.Bytes(), "Content-Type", "application/x-ndjson"); a.Status != http.StatusOK {
+			b.Fatal(a)
+		}
+	}
+	h.indexed()
+	server, err := gateway.New(gateway.Options{Service: h.service, Logger: slog.New(slog.DiscardHandler), Limits: gateway.Limits{ClientRate: -1}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, encoding := range map[string]string{"plain": "identity", "gzip": "gzip"} {
+		b.Run(name, func(b *testing.B) {
+			var n int
+			b.ReportAllocs()
+			for b.Loop() {
+				n++
+				r := httptest.NewRequest("GET", fmt.Sprint("/v1/history?id=urn:x:thing:", n*7919%things), nil)
+				r.Header.Set("Accept-Encoding", encoding)
+				w := httptest.NewRecorder()
+				server.Handler().ServeHTTP(w, r)
+				if w.Code != http.StatusOK {
+					b.Fatal(w.Code, w.Body)
+				}
+			}
+		})
+	}
 }

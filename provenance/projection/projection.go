@@ -1,7 +1,9 @@
-// Package projection keeps what is computed from the log's leaves for quick
-// answers: which entries have a key, which have an event id, and the state of
-// the participants. It is a pure function of the leaves, in order; its folder
-// may be deleted and is then made again from the log.
+// Package projection keeps what is computed from the log's leaves for answers that
+// have to be as new as the log: who signed which entries, which have an identity or an
+// event id, which describe a thing, and the state of the participants. What can wait
+// for the history index, and be proved, stands there and not here. It is a pure
+// function of the leaves, in order; its folder may be deleted and is then made again
+// from the log.
 //
 // Nothing here is proof of anything. An answer names positions; who reads them
 // fetches the entries and proves them against a checkpoint.
@@ -28,7 +30,7 @@ const (
 	cursorKey    = 'c' // → u64: the position after the last one applied
 	formatKey    = 'f' // → format
 	identityKey  = 'i' // identity ‖ u64 position
-	postingKey   = 'k' // key's hash ‖ u64 position
+	postingKey   = 'k' // hash of a key of kind by or master ‖ u64 position
 	eventKey     = 'e' // hash of an eventID ‖ u64 position
 	statementKey = 's' // u64 position → entry: what the participants' state is folded from
 	hashSize     = 16
@@ -36,7 +38,7 @@ const (
 
 // format names what is written here. A folder of another one is emptied, and
 // computed again.
-const format = "2"
+const format = "3"
 
 const (
 	cacheSize    = 32 << 20
@@ -150,7 +152,7 @@ func (p *Projection) Apply(ctx context.Context, first uint64, leaves [][]byte) e
 		if err != nil {
 			continue // no entry of ours: it has no keys
 		}
-		for _, k := range historyindex.Keys(e) {
+		for _, k := range keysOf(e) {
 			h := k.Hash()
 			key = posting(key[:0], postingKey, h[:], index)
 			if err := batch.Set(key, nil, nil); err != nil {
@@ -195,6 +197,22 @@ func (p *Projection) Apply(ctx context.Context, first uint64, leaves [][]byte) e
 	return nil
 }
 
+// keysOf are those of an entry's keys that are kept here: of kind by and master.
+func keysOf(e *entry.Entry) []historyindex.Key {
+	keys := make([]historyindex.Key, 0, entry.MaxParticipants+1)
+	for _, id := range e.Participants {
+		keys = append(keys, historyindex.Key{Kind: historyindex.By, Identifier: id})
+	}
+	if t := e.Type(); t == entry.TypeProduct || t == entry.TypePlace {
+		for _, k := range historyindex.Keys(e) {
+			if k.Kind == historyindex.Master {
+				keys = append(keys, k)
+			}
+		}
+	}
+	return keys
+}
+
 func posting(dst []byte, letter byte, hash []byte, index uint64) []byte {
 	dst = append(dst, letter)
 	dst = append(dst, hash[:hashSize]...)
@@ -204,26 +222,15 @@ func posting(dst []byte, letter byte, hash []byte, index uint64) []byte {
 // State is the fold of the statements that Apply has seen.
 func (p *Projection) State() *participant.State { return p.state }
 
-// Positions gives the positions below size of the entries that have the key, in
-// rising order. A few may be there that have not: read the entry.
-func (p *Projection) Positions(key historyindex.Key, size uint64) ([]uint64, error) {
-	h := key.Hash()
-	return p.scan(postingKey, h[:], 0, size, 0, false)
-}
-
-// Between gives those from first on, below end, in rising order.
+// Between gives the positions from first on, below end, of the entries that have the
+// key, which is of kind by or master, in rising order. A few may be there that have it
+// not: read the entry.
 func (p *Projection) Between(key historyindex.Key, first, end uint64) ([]uint64, error) {
 	h := key.Hash()
 	return p.scan(postingKey, h[:], first, end, 0, false)
 }
 
-// Oldest gives the first limit of them, in rising order.
-func (p *Projection) Oldest(key historyindex.Key, size uint64, limit int) ([]uint64, error) {
-	h := key.Hash()
-	return p.scan(postingKey, h[:], 0, size, limit, false)
-}
-
-// Newest gives at most limit of them, the newest first.
+// Newest gives at most limit of those below size, the newest first.
 func (p *Projection) Newest(key historyindex.Key, size uint64, limit int) ([]uint64, error) {
 	h := key.Hash()
 	return p.scan(postingKey, h[:], 0, size, limit, true)
