@@ -517,6 +517,37 @@ func TestWriteFails(t *testing.T) {
 	want(t, r)
 }
 
+// A plain web server over a log that grows has the partial files of the newest
+// checkpoints alone: that one is gone is no fault.
+func TestMoves(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"log tile/entries/001.p/47", "log tile/0/001.p/47", "index tile/entries/000.p/1"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.grow(300)
+			w.publish()
+			moves := 0
+			w.get = func(log, path string) ([]byte, error, bool) {
+				if log+" "+path != file {
+					return nil, nil, false
+				}
+				if moves == 0 {
+					w.grow(10)
+					w.publish()
+				}
+				moves++
+				return nil, fs.ErrNotExist, true
+			}
+			r := once(t, w.options())
+			want(t, r)
+			if !r.Complete || moves == 0 || r.Totals.Entries != 313 || r.Index.Leaves != 2 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
 func TestStateFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -10,19 +10,27 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/tallyroot/tallyroot/provenance/verify"
+	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/fetch"
 )
 
 // Round audits what is new. The report says what was found, also when there is an
 // error: then something could not be checked, and the next round tries again.
 func (a *Auditor) Round(ctx context.Context) (*Report, error) {
-	r := &Report{From: a.ledger.head.ReportedNext}
-	if a.torn {
-		if err := a.fold(); err != nil {
-			return r, err
+	var r *Report
+	var err error
+	for attempt := 0; ; attempt++ {
+		r = &Report{From: a.ledger.head.ReportedNext}
+		if a.torn {
+			if err := a.fold(); err != nil {
+				return r, err
+			}
+		}
+		err = a.round(ctx, r)
+		if attempt == maxMoves || !errors.Is(err, errMoved) && !a.moved(ctx, err) {
+			break
 		}
 	}
-	err := a.round(ctx, r)
 	if f := found(err, r.Origin); f != nil && ctx.Err() == nil {
 		r.Findings = append(r.Findings, *f)
 		err = nil
@@ -33,6 +41,34 @@ func (a *Auditor) Round(ctx context.Context) (*Report, error) {
 	r.Findings = append(r.Findings, about...)
 	a.summarise(r)
 	return r, errors.Join(err, ledgerErr)
+}
+
+// maxMoves is how often a round begins anew because a log has moved on.
+const maxMoves = 5
+
+var errMoved = errors.New("the log moved on while it was read")
+
+// moved tells whether a file is missing because its log has grown meanwhile: a plain
+// web server over a log that is being written has the partial files of the newest
+// checkpoints alone.
+func (a *Auditor) moved(ctx context.Context, err error) bool {
+	var missing *fetch.MissingError
+	if !errors.As(err, &missing) {
+		return false
+	}
+	for _, source := range []fetch.Source{a.options.Log, a.options.Index} {
+		if source == nil {
+			continue
+		}
+		signed, err := fetch.Checkpoint(ctx, source)
+		if err != nil {
+			continue
+		}
+		if c, _, err := checkpoint.Parse(signed); err == nil && c.Origin == missing.Checkpoint.Origin {
+			return c.Size > missing.Checkpoint.Size
+		}
+	}
+	return false
 }
 
 func (a *Auditor) round(ctx context.Context, r *Report) error {
@@ -99,6 +135,9 @@ func (a *Auditor) replay(ctx context.Context, r *Report, log *head, indexKey str
 	if a.options.Index != nil {
 		var indexErr error
 		if index, indexErr = a.auditIndex(ctx, r, t, indexKey); indexErr != nil {
+			if a.moved(ctx, indexErr) {
+				return errMoved
+			}
 			f := found(indexErr, participant.IndexOrigin(r.Origin))
 			if f == nil || ofLog(indexErr, r.Origin) {
 				return indexErr
@@ -116,6 +155,9 @@ func (a *Auditor) replay(ctx context.Context, r *Report, log *head, indexKey str
 	}
 	r.Index.Complete = true
 	if err := a.abreast(ctx, log, index, indexKey); err != nil {
+		if a.moved(ctx, err) {
+			return errMoved
+		}
 		f := found(err, index.Checkpoint.Origin)
 		if f == nil {
 			return err
