@@ -106,7 +106,8 @@ type Log struct {
 	closing     sync.Once
 	closeErr    error
 
-	stopped atomic.Pointer[StopError] // why publishing has ended for good
+	stopping sync.Once
+	stopped  atomic.Pointer[StopError] // why publishing has ended for good
 }
 
 // Open starts the log. The projection is brought up to the published checkpoint
@@ -213,16 +214,16 @@ func (l *Log) start(life, patience context.Context) {
 
 // stop ends publishing and appending for good. The first reason counts.
 func (l *Log) stop(why *StopError) {
-	if !l.stopped.CompareAndSwap(nil, why) {
-		return
-	}
-	size := uint64(0)
-	if pub := l.publisher.published.Load(); pub != nil {
-		size = pub.checkpoint.Size
-	}
-	l.logger.Error("THE LOG HAS STOPPED PUBLISHING; an operator has to look. What is published is still served.",
-		"reason", string(why.Reason), "detail", why.Detail, "published", size)
-	l.sequencer.shut(why)
+	l.stopping.Do(func() {
+		l.sequencer.shut(why) // and with it Status says so
+		l.stopped.Store(why)
+		size := uint64(0)
+		if pub := l.publisher.published.Load(); pub != nil {
+			size = pub.checkpoint.Size
+		}
+		l.logger.Error("THE LOG HAS STOPPED PUBLISHING; an operator has to look. What is published is still served.",
+			"reason", string(why.Reason), "detail", why.Detail, "published", size)
+	})
 }
 
 // Add takes a leaf and gives it the next index, unless the same leaf is there or
@@ -382,14 +383,14 @@ func (l *Log) Status() Status {
 		st.Readable = errors.New("no checkpoint is published yet")
 	}
 	st.Stored = max(st.Published, l.sequencer.stored.Load())
-	if stopped := l.stopped.Load(); stopped != nil {
-		st.Err = stopped
-	}
 	st.Publishing = l.Trouble()
 	l.sequencer.mu.Lock()
 	switch s := l.sequencer; {
 	case s.refuse != nil:
 		st.Writable = s.refuse
+		if stopped := (*StopError)(nil); errors.As(s.refuse, &stopped) {
+			st.Err = stopped
+		}
 	case s.away != nil:
 		st.Writable = s.away.status()
 	case s.trial != nil:

@@ -219,11 +219,9 @@ func TestABackEndThatComesBackOlder(t *testing.T) {
 	if stopped.Reason != trillianlog.RolledBack {
 		t.Fatalf("got %v", stopped)
 	}
-	// Status says so a moment before nothing is taken any more.
-	eventually(t, "leaves are refused for good", func() bool {
-		_, err := l.Add(leaf("a", "text"))
-		return errors.Is(err, trillianlog.ErrStopped)
-	})
+	if _, err := l.Add(leaf("a", "text")); !errors.Is(err, trillianlog.ErrStopped) {
+		t.Fatalf("a leaf is answered %v", err)
+	}
 	w.check(l)
 }
 
