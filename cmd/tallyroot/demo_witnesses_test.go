@@ -55,6 +55,11 @@ func TestDemoWitnesses(t *testing.T) {
 	if err != nil || found.Quorum != "met" || strings.Join(found.Witnesses, " ") != "one two" || found.Time == nil {
 		t.Fatalf("verify: %v: %s", err, out)
 	}
+	// The whole claim, since another process has rebuilt the index.
+	out, err = exec.Command("tallyroot", "verify", r.Page, "--policy", r.Policy, "--index-policy", r.IndexPolicy, "--index-verifier", r.IndexVerifier).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Complete up to entry") || !strings.Contains(string(out), "rebuilt from the log by verifier") {
+		t.Errorf("verify the journey: %v: %s", err, out)
+	}
 	if err := d.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

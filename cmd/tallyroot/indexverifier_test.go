@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/tallyroot/tallyroot/provenance/indexverifier/indexverifiertest"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
+	"github.com/tallyroot/tallyroot/trillianlog/fetch"
 	"github.com/tallyroot/tallyroot/trillianlog/witness"
 )
 
@@ -57,6 +60,10 @@ func TestIndexVerifier(t *testing.T) {
 	if _, body := get(t, "http://"+v.listen+"/metrics"); !regexp.MustCompile(`(?m)^tallyroot_index_verifier_refuted 1$`).MatchString(body) ||
 		!strings.Contains(body, "\ntallyroot_index_verifier_entries 360\n") || !strings.Contains(body, "\ntallyroot_index_verifier_leaves 3\n") {
 		t.Errorf("metrics: %s", body)
+	} else if doc, err := os.ReadFile("../../docs/index-verifier.md"); err != nil {
+		t.Error(err)
+	} else if have, said := ownMetrics(body), ownMetrics(string(doc)); !slices.Equal(have, said) {
+		t.Errorf("/metrics has %s, and docs/index-verifier.md %s", have, said)
 	}
 	v.kill()
 	v.start()
@@ -66,6 +73,13 @@ func TestIndexVerifier(t *testing.T) {
 	if proof, err := os.ReadFile(filepath.Join(v.dir, "rebuilt", "refuted", "index-checkpoint")); string(proof) != string(signedLie) {
 		t.Errorf("the proof: %v: %s", err, proof)
 	}
+}
+
+// ownMetrics gives the names of the index-verifier's metrics in a text.
+func ownMetrics(text string) []string {
+	names := regexp.MustCompile(`tallyroot_index_verifier_[a-z]+`).FindAllString(text, -1)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // One that comes late rebuilds everything by itself, and refuses a leaf about a log
@@ -101,7 +115,60 @@ func TestIndexVerifierFromNothing(t *testing.T) {
 // TestServeWithIndexVerifier: the service publishes no index checkpoint without the
 // index-verifier that its policy needs, and goes on where it stopped when that is back.
 func TestServeWithIndexVerifier(t *testing.T) {
-	k := killedIn(t, t.TempDir())
+	k, v, start := indexVerified(t)
+	start()
+	k.addParticipant()
+	log := func() {
+		t.Helper()
+		for range 5 {
+			if k.sent++; !k.post(k.sent) {
+				t.Fatal("an event was not taken")
+			}
+		}
+	}
+	// pending waits for a leaf that the published checkpoint does not cover, and gives
+	// that one's size.
+	pending := func() (size uint64) {
+		t.Helper()
+		waitFor(t, "pending leaf", func() bool {
+			c, _ := k.publishedIndex()
+			size = c.Size
+			status, _ := get(t, fmt.Sprintf("%s/index/tile/entries/000.p/%d", k.client.Server(), size+1))
+			return status == http.StatusOK
+		})
+		return size
+	}
+	log()
+	if size := pending(); size != 0 {
+		t.Fatalf("published without its quorum, at size %d", size)
+	}
+	v.start()
+	waitFor(t, "an index checkpoint", func() bool { _, signed := k.publishedIndex(); return signed != "" })
+	_, signed := k.publishedIndex()
+	if !strings.Contains(signed, "\n— index.example/verifier ") {
+		t.Errorf("not cosigned: %s", signed)
+	}
+
+	v.kill()
+	log()
+	pending()
+	if err := k.kill(); err != nil {
+		t.Fatal(err)
+	}
+	start()
+	before, _ := k.publishedIndex()
+	log()
+	if size := pending(); size != before.Size {
+		t.Fatalf("it went from %d to %d without its quorum", before.Size, size)
+	}
+	v.start()
+	waitFor(t, "the next index checkpoint", func() bool { c, _ := k.publishedIndex(); return c.Size > before.Size })
+}
+
+// indexVerified gives a service whose index policy needs an index-verifier. Neither runs.
+func indexVerified(t *testing.T) (k *killed, v *runningVerifier, start func()) {
+	t.Helper()
+	k = killedIn(t, t.TempDir())
 	data := filepath.Join(k.dir, "data")
 	if out, err := exec.Command("tallyroot", "log", "key", "--data", data, "--origin", "kill.example/log").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -111,8 +178,8 @@ func TestServeWithIndexVerifier(t *testing.T) {
 		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(service.Load()) },
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	})
-	defer proxy.Close()
-	v := &runningVerifier{t: t, dir: filepath.Join(k.dir, "verifier"), listen: "127.0.0.1:0", url: proxy.URL}
+	t.Cleanup(proxy.Close)
+	v = &runningVerifier{t: t, dir: filepath.Join(k.dir, "verifier"), listen: "127.0.0.1:0", url: proxy.URL}
 	v.logKey, v.indexKey = filepath.Join(data, "log.vkey"), filepath.Join(data, "index.vkey")
 	service.Store(&url.URL{Scheme: "http", Host: "127.0.0.1:1"})
 	v.start()
@@ -127,7 +194,8 @@ func TestServeWithIndexVerifier(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.flags = []string{"--index-policy", policyFile, "--witness-patience", "100ms"}
-	start := func() {
+	return k, v, func() {
+		t.Helper()
 		k.start()
 		u, err := url.Parse(k.client.Server())
 		if err != nil {
@@ -135,65 +203,72 @@ func TestServeWithIndexVerifier(t *testing.T) {
 		}
 		service.Store(u)
 	}
+}
+
+// publishedIndex gives the published index checkpoint; "": there is none.
+func (k *killed) publishedIndex() (c checkpoint.Checkpoint, signed string) {
+	k.t.Helper()
+	status, body := get(k.t, k.client.Server()+"/index/checkpoint")
+	if status == http.StatusNotFound {
+		return c, ""
+	}
+	c, _, err := checkpoint.Parse([]byte(body))
+	if err != nil {
+		k.t.Fatalf("%d %s", status, body)
+	}
+	return c, body
+}
+
+// TestKillIndexVerifier kills the index-verifier and the service at random moments under
+// load: what was logged is in the index afterwards, and no two index checkpoints that
+// anybody ever saw contradict each other.
+func TestKillIndexVerifier(t *testing.T) {
+	k, v, start := indexVerified(t)
+	v.start()
 	start()
 	k.addParticipant()
-	log := func() {
+	var all []checkpoint.Checkpoint // of the index log
+	see := func() {
 		t.Helper()
-		for range 5 {
-			if k.sent++; !k.post(k.sent) {
-				t.Fatal("an event was not taken")
+		if c, signed := k.publishedIndex(); signed != "" {
+			all = append(all, c)
+		}
+	}
+	waitFor(t, "an index checkpoint", func() bool { _, signed := k.publishedIndex(); return signed != "" })
+	see()
+	for range kills(t, 2) {
+		k.round("the index-verifier, and then the service", func() error {
+			v.kill()
+			if err := k.more(100); err != nil { // the log needs nobody
+				return err
 			}
-		}
-	}
-	index := func() (c checkpoint.Checkpoint, signed string) {
-		t.Helper()
-		status, body := get(t, k.client.Server()+"/index/checkpoint")
-		if status == http.StatusNotFound {
-			return c, ""
-		}
-		c, _, err := checkpoint.Parse([]byte(body))
-		if err != nil {
-			t.Fatalf("%d %s", status, body)
-		}
-		return c, body
-	}
-	// pending waits for a leaf that the published checkpoint does not cover, and gives
-	// that one's size.
-	pending := func() (size uint64) {
-		t.Helper()
-		waitFor(t, "pending leaf", func() bool {
-			c, _ := index()
-			size = c.Size
-			status, _ := get(t, fmt.Sprintf("%s/index/tile/entries/000.p/%d", k.client.Server(), size+1))
-			return status == http.StatusOK
+			v.start()
+			err := k.more(100)
+			see()
+			return errors.Join(err, k.kill())
+		}, start)
+		k.round("the service and the index-verifier", func() error {
+			v.kill()
+			return k.kill()
+		}, func() {
+			v.start()
+			start()
 		})
-		return size
+		see()
 	}
-	log()
-	if size := pending(); size != 0 {
-		t.Fatalf("published without its quorum, at size %d", size)
-	}
-	v.start()
-	waitFor(t, "an index checkpoint", func() bool { _, signed := index(); return signed != "" })
-	_, signed := index()
-	if !strings.Contains(signed, "\n— index.example/verifier ") {
-		t.Errorf("not cosigned: %s", signed)
-	}
-
-	v.kill()
-	log()
-	pending()
-	if err := k.kill(); err != nil {
+	k.settle()
+	k.indexed()
+	see()
+	files, err := fetch.HTTP(k.client.Server()+"/index", fetch.HTTPOptions{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	start()
-	before, _ := index()
-	log()
-	if size := pending(); size != before.Size {
-		t.Fatalf("it went from %d to %d without its quorum", before.Size, size)
+	newest := fetch.Open(files, all[len(all)-1], fetch.Options{})
+	for _, c := range all {
+		if root, err := newest.Root(t.Context(), c.Size); err != nil || root != c.Root {
+			t.Errorf("the index checkpoint of size %d has the root %x, and the newest one's tree has %x: %v", c.Size, c.Root, root, err)
+		}
 	}
-	v.start()
-	waitFor(t, "the next index checkpoint", func() bool { c, _ := index(); return c.Size > before.Size })
 }
 
 // waitFor waits for a condition; the deadline only ends a test that has failed.

@@ -80,6 +80,9 @@ func Open(o Options) (_ *Mirror, err error) {
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
+	if (o.Policy == nil || o.IndexPolicy == nil) && !Made(o.Dir) {
+		return nil, fmt.Errorf("%s: %w", o.Dir, ErrEmpty)
+	}
 	m := &Mirror{options: o, why: ErrEmpty}
 	defer func() {
 		if err != nil {
@@ -133,9 +136,7 @@ func (m *Mirror) openPolicies() error {
 		case *p.policy != nil && (*p.policy).String() != string(text):
 			err = durable.WriteFile(m.path(p.file), []byte((*p.policy).String()), 0o644)
 		case *p.policy != nil:
-		case err != nil:
-			return fmt.Errorf("%s: %w: there is no %s", m.options.Dir, ErrEmpty, p.file)
-		default:
+		default: // it is there: see Made
 			*p.policy, err = policy.Parse(text)
 		}
 		if err != nil {

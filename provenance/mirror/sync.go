@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
@@ -62,13 +63,23 @@ type target struct {
 	signed     pair
 }
 
-// pairAttempts is how often two checkpoints are asked for that go together: a log that
-// grows may have published one between the answers.
-const pairAttempts = 5
+// How often, and after which time, two checkpoints are asked for that go together: a log
+// that grows may have published one between the answers.
+const (
+	pairAttempts = 5
+	pairPause    = time.Second
+)
 
 // target asks the origin what there is to copy.
 func (m *Mirror) target(ctx context.Context, o Origin) (t target, err error) {
-	for range pairAttempts {
+	for attempt := range pairAttempts {
+		if attempt > 0 {
+			select {
+			case <-time.After(pairPause):
+			case <-ctx.Done():
+				return t, ctx.Err()
+			}
+		}
 		if t.signed, err = o.pair(ctx); err != nil {
 			return t, err
 		}
