@@ -5,7 +5,8 @@
 // whoever operates one; `participant`, `token`, `product`, `place`, `event`,
 // `history` and `qr` ask a running one over its REST interface; `verify`, `id` and
 // `event hash` need no service and no network. What `verify` says rests on the proofs
-// that it is given, whoever gave them, and on whom the reader trusts.
+// that it is given, whoever gave them, and on whom the reader trusts; `audit` and
+// `monitor` read a whole log, and believe nobody who serves it.
 //
 // A command ends with 0 when it did what it was asked, with 1 when something
 // failed, was refused or did not verify, and with 2 when it was called wrongly. Of

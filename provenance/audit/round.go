@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cockroachdb/pebble/v2"
-
-	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/tallyroot/tallyroot/provenance/verify"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
@@ -200,80 +197,4 @@ func (a *Auditor) seenBefore(origin string) (size uint64) {
 		}
 	}
 	return size
-}
-
-// withdrawals looks at each error declaration whose event was not found yet.
-func (a *Auditor) withdrawals(ctx context.Context, log *fetch.Log) error {
-	type declaration struct {
-		index    uint64
-		identity [32]byte
-	}
-	var open []declaration
-	for r, err := range a.ledger.rows([]byte{declarationRow}) {
-		var index uint64
-		if err == nil {
-			index, err = lastNumber(r[0])
-		}
-		if err == nil && len(r[1]) != 32 {
-			err = fmt.Errorf("the row %x has no identity", r[0])
-		}
-		if err != nil {
-			return err
-		}
-		if _, ok, err := a.ledger.first([32]byte(r[1])); err != nil {
-			return err
-		} else if ok {
-			open = append(open, declaration{index, [32]byte(r[1])})
-		}
-		if len(open) == window {
-			break // the next round goes on
-		}
-	}
-	for _, d := range open {
-		original, _, err := a.ledger.first(d.identity)
-		if err != nil {
-			return err
-		}
-		pair := make([]verify.Judged, 0, 2)
-		for _, index := range []uint64{min(original, d.index), max(original, d.index)} {
-			leaf, err := log.Entry(ctx, index)
-			if err != nil {
-				return err
-			}
-			e, err := entry.Parse(leaf)
-			if err != nil {
-				return fmt.Errorf("entry %d: %w", index, err)
-			}
-			pair = append(pair, verify.Judged{Index: index, Entry: e})
-		}
-		verify.Relate(pair)
-		if err := a.settle(d.index, pair); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// settle writes down what became of an error declaration.
-func (a *Auditor) settle(index uint64, pair []verify.Judged) error {
-	head := &a.ledger.head
-	return a.ledger.change(func(b *pebble.Batch) error {
-		for i := range pair {
-			j := &pair[i]
-			if j.Index != index {
-				continue
-			}
-			if j.Withdraws != nil {
-				head.Totals.Withdrawn++
-				continue
-			}
-			head.Totals.Ineffective++
-			it := item{index: index, entry: j.Entry}
-			f := &Finding{Kind: Ineffective, Problem: "the error declaration has no effect: it differs from the event that it names"}
-			if err := a.name(b, head.Totals.Ineffective-head.ReportedTotals.Ineffective, f, &it); err != nil {
-				return err
-			}
-		}
-		return b.Delete(row(declarationRow, number(index)), nil)
-	})
 }
