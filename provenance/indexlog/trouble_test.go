@@ -51,6 +51,23 @@ func TestWitnessesAway(t *testing.T) {
 	}
 }
 
+// What witnesses are said to have given is checked with the reader's own code before
+// anything leaves.
+func TestPolicyIsChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.witnessed()
+	l := w.open(func(o *Options) {
+		o.Witness = func(_ context.Context, signed []byte, _ func(uint64) ([][]byte, error)) ([]byte, error) { return signed, nil }
+	})
+	w.add(5, 1)
+	l.LogPublished()
+	w.until(l, "publishing does not get on", func(st Status) bool { return st.Publishing != nil })
+	if st := l.Status(); !errors.Is(st.Publishing, policy.ErrQuorum) || st.Published != 0 || l.Tiles().Published() != nil {
+		t.Errorf("%+v, published\n%s", st, l.Tiles().Published())
+	}
+}
+
 // A policy that asks for more than the published checkpoint has: it is cosigned before
 // it is shown again.
 func TestStricterPolicy(t *testing.T) {
