@@ -58,7 +58,9 @@ func TestPolicyIsChecked(t *testing.T) {
 	w := newWorld(t)
 	w.witnessed()
 	l := w.open(func(o *Options) {
-		o.Witness = func(_ context.Context, signed []byte, _ func(uint64) ([][]byte, error)) ([]byte, error) { return signed, nil }
+		o.Witness = func(_ context.Context, signed []byte, _ func(uint64) ([][]byte, error)) ([]byte, error) {
+			return signed, nil
+		}
 	})
 	w.add(5, 1)
 	l.LogPublished()
