@@ -96,6 +96,9 @@ func mayLog(caller Caller) error {
 // place in the log. A product or place statement that the service is to sign is
 // given back as it is: its number depends on those before it.
 func (s *Service) prepare(ctx context.Context, caller Caller, sub Submission) (*prepared, *jcs.Value, error) {
+	if s.mirrored != nil {
+		return nil, nil, ErrMirror
+	}
 	if err := mayLog(caller); err != nil {
 		return nil, nil, err
 	}
