@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/tallyroot/tallyroot/provenance"
+	"github.com/tallyroot/tallyroot/provenance/history"
+	"github.com/tallyroot/tallyroot/provenance/verify"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/embedded"
 )
@@ -139,6 +141,89 @@ func TestJourneyHistoriesAreBounded(t *testing.T) {
 	}
 	if len(missed) == 0 || len(histories) == 0 || histories[len(histories)-1].ID != "farm" {
 		t.Errorf("%d histories, not followed %v", len(histories), missed)
+	}
+	incomplete(t, s, crate, answer, missed)
+}
+
+// incomplete checks that a reader takes all that is in an answer, and misses what the
+// service says that it left out.
+func incomplete(t *testing.T, s *provenance.Service, id string, answer *history.Journey, left []string) {
+	t.Helper()
+	v, err := verify.Journey(answer.Append(nil), id, trusting(t, s))
+	if err != nil || v.Claim() != verify.Incomplete {
+		t.Fatalf("%v, %v", v, err)
+	}
+	var missing []string
+	for _, key := range v.Missing {
+		missing = append(missing, key.Identifier)
+	}
+	slices.Sort(missing)
+	if left = slices.Sorted(slices.Values(left)); !slices.Equal(slices.Compact(missing), left) {
+		t.Errorf("a reader misses %q, and the service says %q", missing, left)
+	}
+}
+
+// TestJourneyThroughALongHistory: of a history of a page's length nothing is missing;
+// of a longer one there is a page, which leads on, and the journey is incomplete.
+func TestJourneyThroughALongHistory(t *testing.T) {
+	s := open(t, t.TempDir())
+	farm := add(t, s, "Farm")
+	subs := []provenance.Submission{packed("ADD", pallet, crate, 0, "")}
+	for i := range history.PageLimit - 1 {
+		subs = append(subs, seen(i, i%50, crate))
+	}
+	logAll(t, s, farm, subs)
+	indexed(t, s)
+	answer, err := s.JourneyHistories(t.Context(), crate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := verify.Journey(answer.Append(nil), crate, trusting(t, s))
+	if err != nil || v.Claim() != verify.CompleteByOperator || len(answer.NotFollowed) != 0 {
+		t.Errorf("%d entries: %v, %v", len(subs), v, err)
+	}
+	logAll(t, s, farm, []provenance.Submission{seen(2000, 1, crate)})
+	indexed(t, s)
+	if answer, err = s.JourneyHistories(t.Context(), crate); err != nil {
+		t.Fatal(err)
+	}
+	if first := answer.Histories[0]; len(first.Positions) != history.PageLimit+1 || len(first.Entries) != history.PageLimit || answer.Histories[1].ID != pallet {
+		t.Errorf("%d of %d entries, then %s", len(first.Entries), len(first.Positions), answer.Histories[1].ID)
+	}
+	incomplete(t, s, crate, answer, []string{crate})
+	// The page has room for all of it.
+	if page, err := s.Journey(t.Context(), crate); err != nil || len(page.Steps) != history.PageLimit+1 || len(page.NotFollowed) != 0 {
+		t.Errorf("the page has %d steps, not followed %q, %v", len(page.Steps), page.NotFollowed, err)
+	}
+}
+
+// TestJourneyLeavesOutWhatHasNoRoom: a history that no reader would take a part of is
+// left out, its thing's own too.
+func TestJourneyLeavesOutWhatHasNoRoom(t *testing.T) {
+	s := open(t, t.TempDir())
+	farm := add(t, s, "Farm")
+	note := strings.Repeat("x", 60_000)
+	var subs []provenance.Submission
+	for i := range provenance.MaxJourneyBytes/len(note) + 1 {
+		subs = append(subs, event(1, fmt.Sprintf(`,"example:n":%d,"example:note":%q`, i, note)))
+	}
+	logAll(t, s, farm, subs)
+	indexed(t, s)
+	const id = "https://id.gs1.org/01/09506000134352/21/1"
+	answer, err := s.JourneyHistories(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range answer.Histories {
+		if h.ID == id && h.Kind == "object" || len(h.Entries) != len(h.Positions) {
+			t.Errorf("%s %s has %d of %d entries", h.Kind, h.ID, len(h.Entries), len(h.Positions))
+		}
+	}
+	incomplete(t, s, id, answer, []string{id})
+	// The page shows the beginning, and says that it is one.
+	page, err := s.Journey(t.Context(), id)
+	if err != nil || len(page.Steps) == 0 || len(page.Steps) >= len(subs) || !slices.Equal(page.NotFollowed, []string{id}) {
+		t.Errorf("the page has %d steps, not followed %q, %v", len(page.Steps), page.NotFollowed, err)
 	}
 }
 
