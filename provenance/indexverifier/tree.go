@@ -98,6 +98,9 @@ func (t *tree) root(size uint64) (historyindex.Hash, error) {
 }
 
 func (t *tree) save() error {
+	if t.grown.End() == t.saved {
+		return nil
+	}
 	text := binary.BigEndian.AppendUint64(nil, t.grown.End())
 	for _, node := range t.grown.Hashes() {
 		text = append(text, node...)

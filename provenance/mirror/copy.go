@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,8 @@ type copying struct {
 	store      *tiles.Store
 	source     fetch.Source
 	to         checkpoint.Checkpoint
-	publish    func() error // of to, when all of it is here
+	signed     []byte
+	publish    func(signed []byte) error // when all of it is here
 }
 
 // copy brings the copy of a log to a checkpoint. Each entry was compared with the
@@ -36,6 +38,9 @@ type copying struct {
 // had come are still there, and are taken from the disk the next time.
 func (m *Mirror) copy(ctx context.Context, c copying) error {
 	have, signed := c.store.Checkpoint()
+	if bytes.Equal(signed, c.signed) {
+		return nil
+	}
 	if signed != nil {
 		if err := m.continues(ctx, c, have); err != nil {
 			return err
@@ -57,7 +62,7 @@ func (m *Mirror) copy(ctx context.Context, c copying) error {
 		}
 		log = fetch.Open(source, c.to, fetch.Options{})
 	}
-	if err := c.publish(); err != nil {
+	if err := c.publish(c.signed); err != nil {
 		return fmt.Errorf("publish the copy of the %s at size %d: %w", c.name, c.to.Size, err)
 	}
 	return nil

@@ -117,12 +117,12 @@ func lastLeaf(ctx context.Context, source fetch.Source, c checkpoint.Checkpoint)
 }
 
 func (m *Mirror) copyLog(ctx context.Context, source fetch.Source, t target) error {
-	return m.copy(ctx, copying{"entries", "log", "log", m.log, source, t.log, func() error { return m.publishLog(t.signed.log) }})
+	return m.copy(ctx, copying{"entries", "log", "log", m.log, source, t.log, t.signed.log, m.publishLog})
 }
 
 func (m *Mirror) copyIndex(ctx context.Context, source fetch.Source, t target) error {
-	return m.copy(ctx, copying{"leaves", "index log", "index", m.index, source, t.index, func() error {
-		return errors.Join(m.index.Publish(t.signed.index), m.index.Settle())
+	return m.copy(ctx, copying{"leaves", "index log", "index", m.index, source, t.index, t.signed.index, func(signed []byte) error {
+		return errors.Join(m.index.Publish(signed), m.index.Settle())
 	}})
 }
 
