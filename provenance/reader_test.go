@@ -167,11 +167,22 @@ func TestEverythingVerifies(t *testing.T) {
 	if taken < 90 {
 		t.Fatalf("only %d events were taken", taken)
 	}
+	// What was put in and what came out, logged apart; packed, with a lot in an item's
+	// link; and a withdrawal.
+	const made = `"eventTimeZoneOffset":"+00:00","transformationID":"urn:x:batch-1"`
+	const jar = "https://id.gs1.org/01/09506000100340/10/PUR-1/21/1"
+	logAll(t, s, farm, []provenance.Submission{
+		{Body: []byte(`{"type":"TransformationEvent","eventTime":"2026-04-01T09:00:00Z",` + made + `,"inputEPCList":["urn:x:apples"]}`)},
+		{Body: []byte(`{"type":"TransformationEvent","eventTime":"2026-04-01T10:00:00Z",` + made + `,"outputEPCList":["` + jar + `"]}`)},
+		seen(1, 0, "urn:x:apples"), packed("ADD", crate, jar, 0, ""), packed("ADD", pallet, crate, 1, ""), seen(2, 30, pallet),
+		event(1, `,"eventID":"urn:x:mistake"`), event(1, `,"eventID":"urn:x:mistake","errorDeclaration":{"declarationTime":"2026-04-05T00:00:00Z"}`),
+	})
+	taken += 8
 	indexed(t, s)
 	trust := trusting(t, s)
 	mirror := provenance.NewReader(provenance.ReaderOptions{Index: copyOf(t, s), Tiles: s.Tiles(), State: stateOf(t, s)})
 	keys := keysOf(t, s)
-	things := []string{"urn:x:never-logged", "https://id.gs1.org/01/09506000134352/10/ABSENT/21/ABSENT"}
+	things := []string{jar, "urn:x:never-logged", "https://id.gs1.org/01/09506000134352/10/ABSENT/21/ABSENT"}
 	for _, key := range append(keys, historyindex.Key{Kind: historyindex.Input, Identifier: "urn:x:never-logged"}) {
 		if key.Kind != historyindex.By && key.Kind != historyindex.Participant && key.Kind != historyindex.Operator {
 			things = append(things, key.Identifier)
@@ -219,6 +230,9 @@ func TestEverythingVerifies(t *testing.T) {
 			}
 		}
 		steps += len(page.Steps)
+		if id == jar && len(v.Journey.Keys) < 8 {
+			t.Errorf("the jar's journey was followed through %v", v.Journey.Keys)
+		}
 	}
 	if steps < len(things) {
 		t.Errorf("%d steps in %d journeys", steps, len(things))
