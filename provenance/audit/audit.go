@@ -101,6 +101,7 @@ type Auditor struct {
 	watch        map[historyindex.Key]string
 	watchFrom    uint64 // entries from there on are new
 	progress     progress
+	window       int   // entries that are judged at a time
 	fault        error // what the next window cannot be written for, in tests
 }
 
@@ -118,7 +119,7 @@ func Open(o Options) (_ *Auditor, err error) {
 	if o.MaxNamed == 0 {
 		o.MaxNamed = DefaultMaxNamed
 	}
-	a := &Auditor{options: o, watch: o.Watch, progress: progress{tell: o.Progress}}
+	a := &Auditor{options: o, window: defaultWindow, watch: o.Watch, progress: progress{tell: o.Progress}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())

@@ -179,6 +179,7 @@ func TestInterrupted(t *testing.T) {
 	w := newWorld(t)
 	w.Log.Add([]byte("no entry"))
 	w.Sign(product(1, gtin), w.farm)
+	const window = 512
 	w.grow(2*window + 100)
 	w.Sign(product(2, gtin), w.farm)
 	w.Sign(w.event("urn:event:5", 1), w.farm) // a duplicate of one before the interruption
@@ -191,6 +192,7 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	a.window = window
 	a.progress.tell = func(uint64, uint64) { cancel() }
 	if _, err := a.Round(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
@@ -198,7 +200,7 @@ func TestInterrupted(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Error(err)
 	}
-	for _, broken := range []string{"index checkpoint", "log tile/entries/018", "log tile/0/029"} {
+	for _, broken := range []string{"index checkpoint", "log tile/entries/003", "log tile/0/003"} {
 		trouble := errors.New("the network is down")
 		w.get = func(log, path string) ([]byte, error, bool) {
 			return nil, trouble, log+" "+path == broken

@@ -24,7 +24,7 @@ func BenchmarkAudit(b *testing.B) {
 		dir = kept
 	}
 	if _, err := os.Stat(filepath.Join(dir, "log", "checkpoint")); err != nil {
-		writeLogs(b, dir, entries)
+		writeLogs(b, dir, entries, 10_000)
 	}
 	var read, most uint64
 	for b.Loop() {

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// window is how many entries are judged at a time, about: enough that all
+	// defaultWindow is how many entries are judged at a time, about: enough that all
 	// processors have some, few enough for the memory.
-	window = 4096
+	defaultWindow = 4096
 	// chunk is how many of them one processor takes at a time.
 	chunk = 256
 )
@@ -25,13 +25,14 @@ const (
 type replay struct {
 	fed    uint64 // the next entry that is wanted
 	parts  chan [][]byte
+	window int
 	judged func(first uint64, entries [][]byte) error
 	done   chan struct{} // closed when nothing is judged any more
 	err    error         // why; valid when done is closed
 }
 
-func newReplay(next uint64, judge func(first uint64, entries [][]byte) error) *replay {
-	r := &replay{fed: next, parts: make(chan [][]byte, 1), judged: judge, done: make(chan struct{})}
+func newReplay(next uint64, window int, judge func(first uint64, entries [][]byte) error) *replay {
+	r := &replay{fed: next, parts: make(chan [][]byte, 1), window: window, judged: judge, done: make(chan struct{})}
 	go r.run(next)
 	return r
 }
@@ -76,7 +77,7 @@ func (r *replay) run(next uint64) {
 		}
 	}
 	for part := range r.parts {
-		if entries = append(entries, part...); len(entries) >= window {
+		if entries = append(entries, part...); len(entries) >= r.window {
 			if flush(); r.err != nil {
 				return
 			}

@@ -121,7 +121,7 @@ func (a *Auditor) round(ctx context.Context, r *Report) error {
 // replay judges the log's entries and compares the index log's leaves.
 func (a *Auditor) replay(ctx context.Context, r *Report, log *head, indexKey string) (err error) {
 	a.progress.total = log.Checkpoint.Size
-	t := tee{log.log, newReplay(a.ledger.head.Next, a.judge)}
+	t := tee{log.log, newReplay(a.ledger.head.Next, a.window, a.judge)}
 	defer func() {
 		// What was fed is judged and written down, also after an interruption.
 		if failed := t.replay.close(); !errors.Is(err, failed) {

@@ -23,7 +23,7 @@ func (a *Auditor) withdrawals(ctx context.Context, log *fetch.Log) error {
 				return err
 			}
 		}
-		if len(found) < window {
+		if len(found) < a.window {
 			return nil
 		}
 	}
@@ -52,7 +52,7 @@ func (a *Auditor) declarations() (found []declaration, err error) {
 		if ok {
 			found = append(found, declaration{index, event})
 		}
-		if len(found) == window {
+		if len(found) == a.window {
 			break
 		}
 	}

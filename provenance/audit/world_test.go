@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type world struct {
 	*verifytest.World
 	farm, dairy *entry.Key // managed, own
 	served      struct{ log, index string }
+	mu          sync.Mutex   // held while something is read
 	reads       atomic.Int64 // of files
 	// get, if there is one, answers in the place of the trees.
 	get func(log string, path string) (data []byte, err error, answered bool)
@@ -83,6 +85,8 @@ func (f files) Get(ctx context.Context, path string, limit int64) ([]byte, error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	f.w.mu.Lock()
+	defer f.w.mu.Unlock()
 	if f.w.get != nil {
 		if data, err, answered := f.w.get(f.name, path); answered {
 			return data, err
