@@ -11,13 +11,13 @@ import (
 // Leaves that are followed are not synced one by one. Whatever a crash leaves of the
 // two databases, they agree, and the rest is taken again.
 func TestCrashWhileFollowing(t *testing.T) {
-	e := someEntries(60, 600)
+	e := someEntries(60, 300)
 	var list []string
 	for size := 2; size <= len(e.all); size += 2 {
 		list = append(list, e.leaf(t, size))
 	}
 	rng := rand.New(rand.NewPCG(19, 20))
-	for range 12 {
+	for range 6 {
 		fs := vfs.NewCrashableMem()
 		var left *vfs.MemFS
 		steps, end := 0, 1+rng.IntN(2*len(list))
