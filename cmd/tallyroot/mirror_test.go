@@ -49,7 +49,7 @@ func TestMirror(t *testing.T) {
 	asked := []string{
 		"/v1/history?kind=object&id=urn:example:crate:7", "/v1/history?kind=object&id=urn:example:crate:nothing",
 		"/v1/history?kind=by&id=farm", "/v1/history?kind=operator&id=operator", "/v1/history?kind=participant&id=farm",
-		"/v1/journey?id=urn:example:crate:300", "/v1/event?index=9", "/v1/proof/inclusion?index=5", "/v1/proof/consistency?from=3",
+		"/v1/journey?id=urn:example:crate:300", "/v1/event?index=9", "/v1/events?participant=farm&limit=3", "/v1/proof/inclusion?index=5", "/v1/proof/consistency?from=3",
 		"/log/checkpoint", "/index/checkpoint", "/log/tile/entries/000", "/log/tile/0/000", "/index/tile/entries/000.p/1",
 	}
 	want := map[string]string{}

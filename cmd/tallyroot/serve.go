@@ -38,6 +38,8 @@ func serveCommand() *cli.Command {
 			"cosigned is not published: events are then taken (202), and provable when witnesses are back.\n" +
 			"--index-policy is the same for the history index, which proves that nothing is missing from a\n" +
 			"history: its log has a key and witnesses of its own, and is late without holding up the other.\n\n" +
+			"--mirror answers from a copy that `tallyroot mirror` has made, with all proofs and without the\n" +
+			"log, its keys or a database, and takes nothing; --mirror-from goes on copying meanwhile.\n\n" +
 			"Keep --last-checkpoint and --last-index-checkpoint out of the backup that DIR and the database\n" +
 			"are restored from: they are what notices that a log was put back to an older state.\n\n" +
 			"Each flag can be said by a variable too, which the flag overrides; one that is set to\n" +

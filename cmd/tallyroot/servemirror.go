@@ -75,7 +75,6 @@ func serveMirror(c *cli.Context) error {
 
 // openMirrorServer is openServer for a mirror.
 func openMirrorServer(ctx context.Context, c serverConfig, dir string) (_ *server, err error) {
-	tuneMemory()
 	s, err := newServer(ctx, c)
 	if err != nil {
 		return nil, err

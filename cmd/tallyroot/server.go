@@ -46,12 +46,10 @@ type server struct {
 // openServer takes the port, then opens the log: whoever has the port has told
 // everybody else so before a minute is spent.
 func openServer(ctx context.Context, c serverConfig) (_ *server, err error) {
-	floor := tuneMemory()
 	s, err := newServer(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	s.heapFloor = floor
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -95,7 +93,7 @@ func (s *server) openGateway(c serverConfig, metrics *prometheus.Registry) error
 
 // newServer takes the port.
 func newServer(ctx context.Context, c serverConfig) (_ *server, err error) {
-	s := &server{listener: c.Listener, tls: c.TLS != nil, PublicURL: c.PublicURL}
+	s := &server{listener: c.Listener, tls: c.TLS != nil, PublicURL: c.PublicURL, heapFloor: tuneMemory()}
 	if s.listener == nil {
 		if s.listener, err = listen(ctx, c.Listen); err != nil {
 			return nil, err
