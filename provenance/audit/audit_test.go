@@ -338,6 +338,33 @@ func TestLogs(t *testing.T) {
 			note = verifytest.Signed(c.Body(), g.LogKey, now)
 			g.served.log = string(note.Append(nil))
 		}, []string{"index-leaf 3"}, "whose first 703 entries have the root"},
+		"a leaf about more than the log has": {func(g *grown) {
+			g.ahead(g.Log.Size()+1, [32]byte{1})
+		}, []string{"index-leaf 3"}, "603 entries"},
+		"leaves about more than the log has, and one that it comes to": {func(g *grown) {
+			g.ahead(1<<63, [32]byte{1})
+			g.grow(1)
+			g.ahead(g.Log.Size(), g.Log.Root(g.Log.Size()))
+			c := checkpoint.Checkpoint{Origin: origin, Size: g.Log.Size(), Root: g.Log.Root(g.Log.Size())}
+			note := verifytest.Signed(c.Body(), g.LogKey, now)
+			g.change("log", 1, string(note.Append(nil)))
+		}, []string{"index-leaf 3"}, "9223372036854775808 entries"},
+		"a leaf about a fork that is not shown": {func(g *grown) {
+			g.ahead(g.Log.Size()+1, [32]byte{1})
+			g.grow(5)
+			c := checkpoint.Checkpoint{Origin: origin, Size: g.Log.Size(), Root: g.Log.Root(g.Log.Size())}
+			note := verifytest.Signed(c.Body(), g.LogKey, now)
+			g.change("log", 1, string(note.Append(nil)))
+		}, []string{"index-leaf 3"}, "the log's have the root"},
+		"an index that lies when it is read again": {func(g *grown) {
+			g.o.IndexWait = time.Minute
+			good := g.served.index
+			g.grow(5)
+			g.hide(604)
+			bad := g.served.index
+			g.served.index = good
+			g.change("index", 1, bad)
+		}, []string{"index-leaf 3"}, "they give"},
 		"a leaf that is none": {func(g *grown) {
 			g.grow(1)
 			g.Index.Add([]byte("no leaf"))
@@ -374,6 +401,27 @@ func TestLogs(t *testing.T) {
 				t.Errorf("the next audit says\n%s", again)
 			}
 		})
+	}
+}
+
+// ahead publishes an index whose newest leaf is about so many entries.
+func (w *world) ahead(size uint64, root [32]byte) {
+	leaf := historyindex.Leaf{MapRoot: [32]byte{2}, Checkpoint: checkpoint.Checkpoint{Origin: origin, Size: size, Root: root}}
+	w.Index.Add([]byte(leaf.String()))
+	c := checkpoint.Checkpoint{Origin: origin + "/index", Size: w.Index.Size(), Root: w.Index.Root(w.Index.Size())}
+	note := verifytest.Signed(c.Body(), w.IndexKey, now)
+	w.served.index = string(note.Append(nil))
+}
+
+// change serves another checkpoint of a log to who has read it so often.
+func (w *world) change(log string, after int, signed string) {
+	reads := 0
+	w.get = func(of, path string) ([]byte, error, bool) {
+		if of != log || path != "checkpoint" {
+			return nil, nil, false
+		}
+		reads++
+		return []byte(signed), nil, reads > after
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/historyindex/store"
+	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/fetch"
 	"github.com/tallyroot/tallyroot/trillianlog/tiles"
@@ -124,28 +125,29 @@ func until(leaves iter.Seq2[[]byte, error], log checkpoint.Checkpoint) iter.Seq2
 // indexPause is how long to wait before the index log is read again.
 const indexPause = 500 * time.Millisecond
 
-// abreast waits until the index log covers the log at its head. Errors: a finding if it
-// does not.
-func (a *Auditor) abreast(ctx context.Context, log, index *head, key string) error {
+// abreast compares what is added to the index log, until it covers the log at its head:
+// an index log that is read again is believed no more than when it was read first.
+// Errors: a finding if it does not cover it, or about what was added.
+func (a *Auditor) abreast(ctx context.Context, r *Report, t tee, log, index *head, genesis participant.Genesis) error {
 	deadline := time.Now().Add(a.options.IndexWait)
 	for {
-		last, err := lastLeaf(ctx, index)
-		if err != nil {
-			return err
+		if a.index.Leaves() < index.Checkpoint.Size {
+			return a.ahead(ctx, log, index, genesis.LogKey, deadline)
 		}
-		if last.Checkpoint.Size >= log.Checkpoint.Size {
-			return nil
+		covered, err := a.covered()
+		if err != nil || covered >= log.Checkpoint.Size {
+			return err
 		}
 		if time.Now().After(deadline) {
 			return &Finding{
 				Kind: IndexBehind, Log: index.Checkpoint.Origin, Evidence: []string{string(index.signed)}, name: fmt.Sprint(index.Checkpoint.Size),
-				Problem: fmt.Sprintf("the index log covers %d entries of %d, and nothing was added to it in %s: histories do not show the newest entries", last.Checkpoint.Size, log.Checkpoint.Size, a.options.IndexWait),
+				Problem: fmt.Sprintf("the index log covers %d entries of %d, and nothing was added to it in %s: histories do not show the newest entries", covered, log.Checkpoint.Size, a.options.IndexWait),
 			}
 		}
 		if err := sleep(ctx, indexPause); err != nil {
 			return err
 		}
-		newer, err := a.readIndex(ctx, key)
+		newer, err := a.readIndex(ctx, genesis.IndexKey)
 		if err != nil {
 			return err
 		}
@@ -153,26 +155,73 @@ func (a *Auditor) abreast(ctx context.Context, log, index *head, key string) err
 			if err := a.compare(ctx, "index log", a.options.Index, newer); err != nil {
 				return err
 			}
+			seen := r.Index.Seen
+			r.Index.HeadReport = reportHead(newer)
+			r.Index.Seen = seen
+			if err := a.follow(ctx, t, newer); err != nil {
+				return err
+			}
 			index = newer
 		}
 	}
 }
 
-// lastLeaf gives the index log's newest leaf.
-func lastLeaf(ctx context.Context, index *head) (historyindex.Leaf, error) {
-	if index.Checkpoint.Size == 0 {
-		return historyindex.Leaf{}, nil
+// covered is how many of the log's entries the leaves cover that were compared.
+func (a *Auditor) covered() (uint64, error) {
+	leaves := a.index.Leaves()
+	if leaves == 0 {
+		return 0, nil
 	}
-	number := index.Checkpoint.Size - 1
+	last, err := a.index.Leaf(leaves - 1)
+	return last.Checkpoint.Size, err
+}
+
+// ahead looks at the next leaf, which is about more entries than the log had at its head.
+// The log was read first, so it may have grown. Then the leaf is compared in the next
+// round, which cannot be shown less of the log. Errors: a finding if the log has not
+// grown so.
+func (a *Auditor) ahead(ctx context.Context, log, index *head, logKey string, deadline time.Time) error {
+	number := a.index.Leaves()
 	text, err := index.log.Entry(ctx, number)
 	if err != nil {
-		return historyindex.Leaf{}, err
+		return err
 	}
 	leaf, err := historyindex.ParseLeaf(text)
 	if err != nil {
-		return leaf, &Finding{Kind: IndexLeaf, Log: index.Checkpoint.Origin, Index: &number, Problem: err.Error()}
+		return err
 	}
-	return leaf, nil
+	about := leaf.Checkpoint
+	for {
+		now, err := a.readHead(ctx, "log", a.options.Log, a.options.Policy, func(*fetch.Log) (string, error) { return logKey, nil })
+		if err != nil {
+			return err
+		}
+		if err := a.compare(ctx, "log", a.options.Log, now); err != nil {
+			if f := found(err, log.Checkpoint.Origin); f != nil {
+				return f
+			}
+			return err
+		}
+		bad := func(format string, args ...any) error {
+			return &Finding{
+				Kind: IndexLeaf, Log: index.Checkpoint.Origin, Index: &number, Evidence: []string{string(index.signed), string(now.signed)},
+				Problem: fmt.Sprintf(format, args...),
+			}
+		}
+		if about.Size <= now.Checkpoint.Size {
+			root, err := now.log.Root(ctx, about.Size)
+			if err == nil && root != about.Root {
+				err = bad("it is about the log's first %d entries with the root %x, and the log's have the root %x", about.Size, about.Root, root)
+			}
+			return err
+		}
+		if time.Now().After(deadline) {
+			return bad("it is about %d entries, and the log has %d", about.Size, now.Checkpoint.Size)
+		}
+		if err := sleep(ctx, indexPause); err != nil {
+			return err
+		}
+	}
 }
 
 func (a *Auditor) readIndex(ctx context.Context, key string) (*head, error) {

@@ -106,7 +106,7 @@ func (a *Auditor) round(ctx context.Context, r *Report) error {
 	if err := a.remember(); err != nil {
 		return err
 	}
-	if err := a.replay(ctx, r, log, genesis.IndexKey); err != nil {
+	if err := a.replay(ctx, r, log, genesis); err != nil {
 		return err
 	}
 	if err := a.withdrawals(ctx, log.log); err != nil {
@@ -119,7 +119,7 @@ func (a *Auditor) round(ctx context.Context, r *Report) error {
 }
 
 // replay judges the log's entries and compares the index log's leaves.
-func (a *Auditor) replay(ctx context.Context, r *Report, log *head, indexKey string) (err error) {
+func (a *Auditor) replay(ctx context.Context, r *Report, log *head, genesis participant.Genesis) (err error) {
 	a.progress.total = log.Checkpoint.Size
 	t := tee{log.log, newReplay(a.ledger.head.Next, a.window, a.judge)}
 	defer func() {
@@ -131,7 +131,7 @@ func (a *Auditor) replay(ctx context.Context, r *Report, log *head, indexKey str
 	var index *head
 	if a.options.Index != nil {
 		var indexErr error
-		if index, indexErr = a.auditIndex(ctx, r, t, indexKey); indexErr != nil {
+		if index, indexErr = a.auditIndex(ctx, r, t, genesis.IndexKey); indexErr != nil {
 			if a.moved(ctx, indexErr) {
 				return errMoved
 			}
@@ -151,14 +151,16 @@ func (a *Auditor) replay(ctx context.Context, r *Report, log *head, indexKey str
 		return nil
 	}
 	r.Index.Complete = true
-	if err := a.abreast(ctx, log, index, indexKey); err != nil {
+	if err := a.abreast(ctx, r, t, log, index, genesis); err != nil {
 		if a.moved(ctx, err) {
 			return errMoved
 		}
 		f := found(err, index.Checkpoint.Origin)
-		if f == nil {
+		if f == nil || ofLog(err, r.Origin) {
+			r.Index.Complete = false
 			return err
 		}
+		r.Index.Complete = f.Kind == IndexBehind
 		r.Findings = append(r.Findings, *f)
 	}
 	return a.remember()
