@@ -69,7 +69,6 @@ type place struct {
 // errNothingThere says that an existing place has no log yet.
 var errNothingThere = errors.New("there is no log yet")
 
-
 // readPlace reads placeFlags: which log serve and recover open.
 func readPlace(c *cli.Context, logger *slog.Logger) (*place, error) {
 	kind := embeddedPlace
