@@ -34,6 +34,7 @@
 //
 // The newest leaf stands in the map too: in the batch that brought the map to it.
 // Should the process end before the leaf is in leaves/ as well, Open puts it there.
+// So do all those that Follow has taken and not synced yet.
 //
 // # How the map is stored
 //
