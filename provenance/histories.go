@@ -17,7 +17,7 @@ import (
 //
 // The positions are always the whole list, and so are the entries up to
 // history.PageLimit of them; of a longer list it gives at most limit (0 or more
-// than history.PageLimit: that many), from offset on.
+// than history.PageLimit: that many), from offset on, which must be below its length.
 func (r *Reader) History(ctx context.Context, kind historyindex.Kind, id string, offset uint64, limit int) (*history.History, error) {
 	key, err := historyKey(kind, id)
 	if err != nil {
@@ -79,7 +79,10 @@ func (q *question) history(ctx context.Context, key historyindex.Key, offset uin
 		if limit <= 0 || limit > history.PageLimit {
 			limit = history.PageLimit
 		}
-		page = positions[min(offset, uint64(len(positions))):]
+		if offset >= uint64(len(positions)) {
+			return nil, refuse("offset", fmt.Sprintf("is %d, and the history has %d entries", offset, len(positions)), "less than that")
+		}
+		page = positions[offset:]
 		page = page[:min(limit, len(page))]
 	}
 	h := q.frame(key, positions, proof, len(page))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tallyroot/tallyroot/provenance"
 	"github.com/tallyroot/tallyroot/provenance/history"
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/verify"
 	"github.com/tallyroot/tallyroot/trillianlog"
 	"github.com/tallyroot/tallyroot/trillianlog/embedded"
@@ -191,6 +192,20 @@ func TestJourneyThroughALongHistory(t *testing.T) {
 		t.Errorf("%d of %d entries, then %s", len(first.Entries), len(first.Positions), answer.Histories[1].ID)
 	}
 	incomplete(t, s, crate, answer, []string{crate})
+	for offset, want := range map[uint64]int{0: 7, 500: 7, history.PageLimit: 1} {
+		h, err := s.History(t.Context(), historyindex.Object, crate, offset, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := verify.History(h.Append(nil), historyindex.Key{Identifier: crate}, trusting(t, s))
+		if err != nil || v.Claim() != verify.Page || v.First != int(offset) || len(v.Entries) != want {
+			t.Errorf("from %d on: %v, %v", offset, v, err)
+		}
+	}
+	var refused *provenance.Refused
+	if _, err := s.History(t.Context(), historyindex.Object, crate, history.PageLimit+1, 7); !errors.As(err, &refused) {
+		t.Errorf("beyond the end: %v", err)
+	}
 	// The page has room for all of it.
 	if page, err := s.Journey(t.Context(), crate); err != nil || len(page.Steps) != history.PageLimit+1 || len(page.NotFollowed) != 0 {
 		t.Errorf("the page has %d steps, not followed %q, %v", len(page.Steps), page.NotFollowed, err)

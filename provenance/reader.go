@@ -50,7 +50,7 @@ func NewReader(o ReaderOptions) *Reader {
 
 // ErrNotIndexed: histories and journeys cannot be proved now, since there is no
 // history index yet, or not since the start. Everything else can be read.
-var ErrNotIndexed = errors.New("the history index, which proves that nothing is missing, is still being made from the log: histories and journeys are answered when it is there; entries, receipts and the log's files are there now")
+var ErrNotIndexed = errors.New("the history index, which proves that nothing is missing, is not there yet: it is being made from the log, or waits for its witnesses. Histories and journeys are answered when it is there; entries, receipts and the log's files are there now")
 
 // A question is answered from one state of the index.
 type question struct {

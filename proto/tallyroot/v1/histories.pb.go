@@ -31,7 +31,7 @@ type GetHistoryRequest struct {
 	// participant's name), `participant` (its keys and grants), `master` (product and place statements),
 	// `transformation`, `operator`, `place`.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The first entry of the slice, counted from 0.
+	// The first entry of the slice, counted from 0; of a history of up to 1,000 entries, which comes whole, it is not looked at.
 	Offset uint64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
 	// How many entries: at most 1000, 1000 when absent.
 	Limit         int32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
