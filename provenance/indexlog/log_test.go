@@ -119,6 +119,31 @@ func TestSnapshotStays(t *testing.T) {
 	}
 }
 
+// A map that comes to the published leaf before the rest of it is shown gives no
+// snapshot of two states.
+func TestSnapshotOfOneState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add(5, 1)
+	l := w.still()
+	if _, _, err := l.step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := w.add(5, 1)
+	if _, err := l.index.Update(t.Context(), now, l.options.Log); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.index.Publish(2); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := l.Snapshot(); err == nil {
+		t.Errorf("the index checkpoint is about %d entries, the map about %d", s.Size, s.View.Leaf().Checkpoint.Size)
+		s.Close()
+	} else if !errors.Is(err, ErrNotServed) {
+		t.Error(err)
+	}
+}
+
 // The newest leaf can be read before it is published, and only the checkpoint tells
 // that it is not.
 func TestPendingLeafIsThere(t *testing.T) {

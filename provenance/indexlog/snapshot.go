@@ -50,6 +50,11 @@ func (l *Log) Snapshot() (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotServed, err)
 	}
+	if view.Leaf().Number != st.leaf.Number {
+		// A map that was behind has just come to the published leaf, and show has not.
+		view.Close()
+		return nil, fmt.Errorf("%w: the newest index checkpoint is about to be shown", ErrNotServed)
+	}
 	return &Snapshot{st.indexCheckpoint, st.leaf.Text, st.proof, st.logCheckpoint, st.leaf.Checkpoint.Size, view}, nil
 }
 
