@@ -356,6 +356,14 @@ func TestLogs(t *testing.T) {
 			note := verifytest.Signed(c.Body(), g.LogKey, now)
 			g.change("log", 1, string(note.Append(nil)))
 		}, []string{"index-leaf 3"}, "the log's have the root"},
+		"a leaf that lies and is ahead of the log": {func(g *grown) {
+			g.grow(5)
+			before := g.served.log
+			g.hide(604)
+			after := g.served.log
+			g.served.log = before
+			g.change("log", 1, after)
+		}, []string{"index-leaf 3"}, "they give"},
 		"an index that lies when it is read again": {func(g *grown) {
 			g.o.IndexWait = time.Minute
 			good := g.served.index

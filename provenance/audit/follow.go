@@ -177,8 +177,8 @@ func (a *Auditor) covered() (uint64, error) {
 }
 
 // ahead looks at the next leaf, which is about more entries than the log had at its head.
-// The log was read first, so it may have grown. Then the leaf is compared in the next
-// round, which cannot be shown less of the log. Errors: a finding if the log has not
+// The log was read first, so it may have grown: then the round begins anew, at a head
+// that has them, and the leaf is compared. Errors: errMoved; a finding if the log has not
 // grown so.
 func (a *Auditor) ahead(ctx context.Context, log, index *head, logKey string, deadline time.Time) error {
 	number := a.index.Leaves()
@@ -210,10 +210,13 @@ func (a *Auditor) ahead(ctx context.Context, log, index *head, logKey string, de
 		}
 		if about.Size <= now.Checkpoint.Size {
 			root, err := now.log.Root(ctx, about.Size)
-			if err == nil && root != about.Root {
-				err = bad("it is about the log's first %d entries with the root %x, and the log's have the root %x", about.Size, about.Root, root)
+			if err != nil {
+				return err
 			}
-			return err
+			if root != about.Root {
+				return bad("it is about the log's first %d entries with the root %x, and the log's have the root %x", about.Size, about.Root, root)
+			}
+			return errMoved
 		}
 		if time.Now().After(deadline) {
 			return bad("it is about %d entries, and the log has %d", about.Size, now.Checkpoint.Size)
