@@ -15,11 +15,12 @@ export function cross(r: CheckedReceipt, h: CheckedHistory): boolean {
 	const [a, b] = [r.log.checkpoint, h.anchor.log.checkpoint];
 	if (a.origin !== b.origin) return false;
 	if (a.size === b.size && !equal(a.root, b.root)) throw new Refusal("fork", `at size ${a.size} the log has two roots`);
+	const belongs = keys(r.entry.participants, r.entry.json).some((k) => name(k) === name(h.key));
 	if (h.positions.includes(r.index)) {
-		const j = h.entries.find((e) => e.index === r.index);
-		if (j && !equal(j.leafHash, r.leafHash)) throw new Refusal("fork", "the receipt has another entry there than the history", r.index);
+		const j = h.entries.find((e) => e.index === r.index); // of a page it may be none
+		if ((j && !equal(j.leafHash, r.leafHash)) || !belongs) throw new Refusal("fork", "the receipt has another entry there than the history", r.index);
 		return true;
 	}
-	if (r.index >= b.size || !keys(r.entry.participants, r.entry.json).some((k) => name(k) === name(h.key))) return false;
+	if (r.index >= b.size || !belongs) return false;
 	throw new Refusal("hidden", `the receipt proves it, and it belongs to ${title(h.key)}`, r.index);
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tallyroot/tallyroot/provenance/entry"
+	"github.com/tallyroot/tallyroot/provenance/history"
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/verify/verifytest"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
@@ -113,6 +114,22 @@ func receipts(t testing.TB) (cases []Case) {
 	cross("of a fork of one size", "Two roots of one size.", "fork", nil, s, s.lot[1], s.good, fork)
 	forked.log(10, `O"action":"DELETE","quantityList":[{"epcClass":"`+lotID+`"}]`, forked.mill)
 	cross("of a fork of another size", "Another entry stands there in the history's log.", "fork", nil, s, s.lot[2], s.good, forked.Publish(late))
+
+	long := newSmall(t, false)
+	long.Log = verifytest.Tree{}
+	for _, leaf := range s.Log.Leaves[:s.other] {
+		long.Log.Add(leaf)
+	}
+	for long.Log.Size() <= s.other+history.PageLimit {
+		long.log(9, `O"action":"OBSERVE","quantityList":[{"epcClass":"`+lotID+`"}]`, long.mill)
+	}
+	page := long.Publish(late).History(object(lotID))
+	page.Entries = page.Entries[len(page.Entries)-1:]
+	cases = append(cases, Case{
+		Name: "cross: of a fork beyond the page", What: "The history lists the receipt's position, whose entry is not on this page and is another lot's.",
+		Trust: asking(s.trust(), object(lotID)), Verdict: M{"reason": "fork"},
+		Input: M{"kind": "cross", "entry": b64(s.Log.Leaves[s.other]), "receipt": string(s.good.Receipt(s.other)), "saved": string(page.Append(nil))},
+	})
 	return cases
 }
 
