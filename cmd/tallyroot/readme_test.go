@@ -23,7 +23,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	needs := map[string]string{"curl": "curl", "python": "python3", "grpcurl": "grpcurl", "check": "sh"}
+	needs := map[string]string{"curl": "curl", "python": "python3", "grpcurl": "grpcurl", "check": "sh", "audit": "sh"}
 	var script, files strings.Builder
 	script.WriteString(`serve data
 exec tallyroot participant add 'Green Valley Farm' --grant 9506000 --server $data --token-file data/admin.token --json
@@ -58,6 +58,8 @@ env TALLYROOT_SERVER=$data
 			script.WriteString("stdout 'tlog-proof'\n")
 		case "check":
 			script.WriteString("stdout 'good|holds|verified'\n")
+		case "audit":
+			script.WriteString("stdout '^nothing is wrong$'\nexists seen.json\n")
 		}
 	}
 	for name := range needs {
