@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: build test lint generate check-generated tools test-go test-crash test-crash-mysql test-compose bench bench-growth bench-backends fuzz clean
+.PHONY: build test lint generate check-generated tools test-go test-crash test-crash-mysql test-compose bench bench-growth bench-backends bench-histories bench-audit bench-index bench-page fuzz clean
 
 # Tests find the outside programs here: grpcurl, staticcheck, fsck, the generators.
 export PATH := $(CURDIR)/build/bin:$(PATH)
@@ -66,6 +66,22 @@ bench-growth: build
 # The same on MariaDB, in the process and on Trillian's own servers, beside a plain client of those.
 bench-backends: build tools
 	go run ./internal/bench -binary build/bin/tallyroot -backends
+
+# Histories with all their proofs, out of a log of a million entries.
+bench-histories: build
+	go run ./internal/bench -binary build/bin/tallyroot -histories
+
+# An audit of a million entries: every signature, every leaf of the index.
+bench-audit:
+	AUDIT_ENTRIES=$${AUDIT_ENTRIES:-1000000} go test -run '^$$' -bench BenchmarkAudit -benchtime 1x -timeout 30m ./provenance/audit
+
+# What the history index costs and how large its proofs are, as it grows.
+bench-index:
+	go test -run '^$$' -bench . -timeout 30m ./provenance/historyindex/...
+
+# The product page in Chromium: the checks, and when it can be used.
+bench-page: tools
+	go test -run '^$$' -bench Page -benchtime 10x -timeout 10m ./gateway/web ./gateway/web/verifier
 
 # Every fuzz target for ten seconds: make fuzz TIME=1m for longer.
 fuzz:
