@@ -149,7 +149,7 @@ func TestEntries(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	contains(t, r.String(), "SOMETHING IS WRONG", fmt.Sprintf("entry %d of example.org/log: it says what entry %d said before", first+91, first), "1 error declaration without its event")
+	contains(t, r.String(), "SOMETHING IS WRONG", fmt.Sprintf("entry %d of example.org/log: it says what entry %d said before", first+91, first), "withdrawn    1 event; 1 error declaration of an event that is not in the log")
 	sums := r.Totals
 
 	// Whatever the windows are, the outcome is the same; nothing is named twice.
@@ -603,6 +603,33 @@ func TestMoves(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// A log that grows all the time, and whose index never stops where the log was just
+// read, comes to an end too: as far as was read, all was compared.
+func TestGrowing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.grow(300)
+	w.publish()
+	w.get = func(log, path string) ([]byte, error, bool) {
+		if path == "checkpoint" {
+			w.grow(1)
+			if log == "index" {
+				w.publish()
+				w.grow(1)
+			}
+			c := checkpoint.Checkpoint{Origin: origin, Size: w.Log.Size(), Root: w.Log.Root(w.Log.Size())}
+			note := verifytest.Signed(c.Body(), w.LogKey, now)
+			w.served.log = string(note.Append(nil))
+		}
+		return nil, nil, false
+	}
+	r := once(t, w.options())
+	want(t, r)
+	if !r.Complete || r.Index.Leaves != 2 || r.Index.Entries <= 304 || r.Next != r.Log.Size || r.Next < r.Index.Entries {
+		t.Errorf("%+v", r)
 	}
 }
 

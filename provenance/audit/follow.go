@@ -126,22 +126,37 @@ func until(leaves iter.Seq2[[]byte, error], log checkpoint.Checkpoint) iter.Seq2
 const indexPause = 500 * time.Millisecond
 
 // abreast compares what is added to the index log, until it covers the log at its head:
-// an index log that is read again is believed no more than when it was read first.
+// an index log that is read again is believed no more than when it was read first. Where
+// it is ahead of the head, the head is read again, and what is new in it.
 // Errors: a finding if it does not cover it, or about what was added.
 func (a *Auditor) abreast(ctx context.Context, r *Report, t tee, log, index *head, genesis participant.Genesis) error {
-	deadline := time.Now().Add(a.options.IndexWait)
+	deadline, size := time.Now().Add(a.options.IndexWait), log.Checkpoint.Size
 	for {
 		if a.index.Leaves() < index.Checkpoint.Size {
-			return a.ahead(ctx, log, index, genesis.LogKey, deadline)
+			now, err := a.ahead(ctx, log, index, genesis.LogKey, deadline)
+			if err != nil {
+				return err
+			}
+			seen := r.Log.Seen
+			r.Log = reportHead(now)
+			r.Log.Seen = seen
+			*log, t.log, a.progress.total = *now, now.log, now.Checkpoint.Size
+			if err := t.read(ctx, now.Checkpoint.Size); err != nil {
+				return err
+			}
+			if err := a.follow(ctx, t, index); err != nil {
+				return err
+			}
+			continue
 		}
 		covered, err := a.covered()
-		if err != nil || covered >= log.Checkpoint.Size {
+		if err != nil || covered >= size {
 			return err
 		}
 		if time.Now().After(deadline) {
 			return &Finding{
 				Kind: IndexBehind, Log: index.Checkpoint.Origin, Evidence: []string{string(index.signed)}, name: fmt.Sprint(index.Checkpoint.Size),
-				Problem: fmt.Sprintf("the index log covers %d entries of %d, and nothing was added to it in %s: histories do not show the newest entries", covered, log.Checkpoint.Size, a.options.IndexWait),
+				Problem: fmt.Sprintf("the index log covers %d entries of %d, and nothing was added to it in %s: histories do not show the newest entries", covered, size, a.options.IndexWait),
 			}
 		}
 		if err := sleep(ctx, indexPause); err != nil {
@@ -176,31 +191,29 @@ func (a *Auditor) covered() (uint64, error) {
 	return last.Checkpoint.Size, err
 }
 
-// ahead looks at the next leaf, which is about more entries than the log had at its head.
-// The log was read first, so it may have grown: then the round begins anew, at a head
-// that has them, and the leaf is compared. Errors: errMoved; a finding if the log has not
-// grown so.
-func (a *Auditor) ahead(ctx context.Context, log, index *head, logKey string, deadline time.Time) error {
+// ahead gives a newer head of the log, which has the entries that the next leaf is about:
+// the log was read first, and may have grown. Errors: a finding if it has not grown so.
+func (a *Auditor) ahead(ctx context.Context, log, index *head, logKey string, deadline time.Time) (*head, error) {
 	number := a.index.Leaves()
 	text, err := index.log.Entry(ctx, number)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	leaf, err := historyindex.ParseLeaf(text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	about := leaf.Checkpoint
 	for {
 		now, err := a.readHead(ctx, "log", a.options.Log, a.options.Policy, func(*fetch.Log) (string, error) { return logKey, nil })
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := a.compare(ctx, "log", a.options.Log, now); err != nil {
 			if f := found(err, log.Checkpoint.Origin); f != nil {
-				return f
+				return nil, f
 			}
-			return err
+			return nil, err
 		}
 		bad := func(format string, args ...any) error {
 			return &Finding{
@@ -211,18 +224,18 @@ func (a *Auditor) ahead(ctx context.Context, log, index *head, logKey string, de
 		if about.Size <= now.Checkpoint.Size {
 			root, err := now.log.Root(ctx, about.Size)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if root != about.Root {
-				return bad("it is about the log's first %d entries with the root %x, and the log's have the root %x", about.Size, about.Root, root)
+				return nil, bad("it is about the log's first %d entries with the root %x, and the log's have the root %x", about.Size, about.Root, root)
 			}
-			return errMoved
+			return now, nil
 		}
 		if time.Now().After(deadline) {
-			return bad("it is about %d entries, and the log has %d", about.Size, now.Checkpoint.Size)
+			return nil, bad("it is about %d entries, and the log has %d", about.Size, now.Checkpoint.Size)
 		}
 		if err := sleep(ctx, indexPause); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

@@ -152,7 +152,7 @@ func (a *Auditor) replay(ctx context.Context, r *Report, log *head, genesis part
 	}
 	r.Index.Complete = true
 	if err := a.abreast(ctx, r, t, log, index, genesis); err != nil {
-		if errors.Is(err, errMoved) || a.moved(ctx, err) {
+		if a.moved(ctx, err) {
 			return errMoved
 		}
 		f := found(err, index.Checkpoint.Origin)
