@@ -112,7 +112,11 @@ func printReport(c *cli.Context, report *audit.Report, err error) error {
 	if _, err := fmt.Print(printable(report.String())); err != nil {
 		return err
 	}
-	if trouble != "" {
+	switch {
+	case trouble == "":
+	case report.Origin == "":
+		fmt.Fprintln(os.Stderr, "tallyroot: could not check:", printable(trouble))
+	default:
 		fmt.Fprintln(os.Stderr, "tallyroot: could not check everything:", printable(trouble))
 	}
 	return nil

@@ -114,7 +114,9 @@ func (r *Report) String() string {
 	var b strings.Builder
 	if r.Origin == "" {
 		b.WriteString("nothing was audited\n")
-		r.tell(&b)
+		if len(r.Findings) > 0 {
+			r.tell(&b)
+		}
 		return b.String()
 	}
 	fmt.Fprintf(&b, "%s: %s read", r.Origin, counted(r.Next, "entry", "entries"))
@@ -139,7 +141,11 @@ func (r *Report) String() string {
 		counted(r.Totals.Statements, "statement", "statements"), counted(r.Totals.Signatures, "signature", "signatures"))
 	fmt.Fprintf(&b, "  participants %d active, %d disabled\n", r.Participants.Active, r.Participants.Disabled)
 	if n := r.Totals.Withdrawn; n > 0 || r.Waiting > 0 {
-		fmt.Fprintf(&b, "  withdrawn    %s; %s without its event in the log\n", counted(n, "event", "events"), counted(uint64(r.Waiting), "error declaration", "error declarations"))
+		fmt.Fprintf(&b, "  withdrawn    %s", counted(n, "event", "events"))
+		if r.Waiting > 0 {
+			fmt.Fprintf(&b, "; %s of an event that is not in the log", counted(uint64(r.Waiting), "error declaration", "error declarations"))
+		}
+		b.WriteByte('\n')
 	}
 	if keys := r.Trust.own(); keys != "" {
 		fmt.Fprintf(&b, "  keys         %s from the log's own first entry, since none was given\n", keys)
