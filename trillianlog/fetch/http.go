@@ -23,6 +23,8 @@ const (
 	DefaultAttempts = 6
 	// DefaultTimeout is HTTPOptions.Timeout where that is 0.
 	DefaultTimeout = time.Minute
+	// DefaultSilence is HTTPOptions.Silence where that is 0.
+	DefaultSilence = 15 * time.Second
 
 	firstPause   = 250 * time.Millisecond
 	longestPause = 30 * time.Second // also of what Retry-After asks for
@@ -42,6 +44,9 @@ type HTTPOptions struct {
 	Attempts int
 	// Timeout bounds one attempt.
 	Timeout time.Duration
+	// Silence is how long a server may take until its answer begins. A Client of
+	// the caller's own has its own.
+	Silence time.Duration
 	// FirstPause is how long the first pause is.
 	FirstPause time.Duration
 }
@@ -65,6 +70,9 @@ func HTTP(base string, o HTTPOptions) (Source, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
 	}
+	if o.Silence <= 0 {
+		o.Silence = DefaultSilence
+	}
 	if o.FirstPause <= 0 {
 		o.FirstPause = firstPause
 	}
@@ -75,6 +83,7 @@ func HTTP(base string, o HTTPOptions) (Source, error) {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.MaxIdleConnsPerHost = o.Parallel
 		transport.MaxResponseHeaderBytes = maxHeader
+		transport.ResponseHeaderTimeout = o.Silence
 		o.Client = &http.Client{Transport: transport}
 	}
 	return &server{base: strings.TrimRight(base, "/"), options: o, slots: make(chan struct{}, o.Parallel)}, nil
@@ -131,7 +140,11 @@ func (s *server) once(ctx context.Context, path string, limit int64) ([]byte, er
 	req.Header.Set("User-Agent", s.options.UserAgent)
 	resp, err := s.options.Client.Do(req)
 	if err != nil {
-		return nil, s.failed(ctx, address, err)
+		within := s.options.Timeout
+		if attempt.Err() == nil {
+			within = s.options.Silence
+		}
+		return nil, s.failed(ctx, address, err, within)
 	}
 	defer resp.Body.Close()
 	switch {
@@ -145,14 +158,14 @@ func (s *server) once(ctx context.Context, path string, limit int64) ([]byte, er
 	}
 	data, err := readAll(resp.Body, resp.ContentLength, limit, address)
 	if err != nil && !errors.Is(err, ErrTooLarge) {
-		return nil, s.failed(ctx, address, err)
+		return nil, s.failed(ctx, address, err, s.options.Timeout)
 	}
 	return data, err
 }
 
 // failed says what became of a request without a whole answer, and whether it may
 // go better soon.
-func (s *server) failed(ctx context.Context, address string, err error) error {
+func (s *server) failed(ctx context.Context, address string, err error, within time.Duration) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -161,7 +174,7 @@ func (s *server) failed(ctx context.Context, address string, err error) error {
 		err = wrapped.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer within %s", s.options.Timeout)
+		err = fmt.Errorf("no answer within %s", within)
 	}
 	err = fmt.Errorf("%s: %w", address, err)
 	// Nobody listens, the name does not exist, the certificate is not trusted: said

@@ -173,3 +173,20 @@ func TestNobodyListens(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A server that takes the connection and says nothing does not keep anybody for the
+// time that a long file may need.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))
+	defer server.Close()
+	defer close(done)
+	s, err := HTTP(server.URL, HTTPOptions{Silence: 20 * time.Millisecond, Timeout: time.Hour, Attempts: 2, FirstPause: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), "checkpoint", 10); err == nil || !strings.Contains(err.Error(), "no answer within 20ms (asked 2 times)") {
+		t.Error(err)
+	}
+}
