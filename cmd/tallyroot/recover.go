@@ -195,7 +195,7 @@ func askWitnesses(c *cli.Context, file, origin, keyFile string) ([]quorum.Seen, 
 		case w.Signed == nil:
 			said = "it has not cosigned a checkpoint of this log"
 		}
-		fmt.Fprintf(os.Stderr, "%s: %s\n", w.Witness.Name, printable(said))
+		fmt.Fprintf(os.Stderr, "%s, of %s: %s\n", w.Witness.Name, origin, printable(said))
 	}
 	return all, nil
 }

@@ -189,6 +189,9 @@ func serve(c *cli.Context) (err error) {
 		return err
 	}
 	front.Log = config
+	if err := checkIndexVerifiers(config.IndexPolicy, front.IndexVerifiers); err != nil {
+		return err
+	}
 	if front.Place, err = readPlace(c, config.Logger); err != nil {
 		return err
 	}
@@ -201,6 +204,23 @@ func serve(c *cli.Context) (err error) {
 	}
 	fmt.Printf("listening on %s\n", s.URL())
 	return s.Run(c.Context)
+}
+
+// checkIndexVerifiers finds a name that is not in the policy before anything is opened
+// or made.
+func checkIndexVerifiers(indexPolicy []byte, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var p *policy.Policy
+	if indexPolicy != nil {
+		var err error
+		if p, err = policy.Parse(indexPolicy); err != nil {
+			return fmt.Errorf("--index-policy: %w", err)
+		}
+	}
+	_, err := indexVerifiers(p, names)
+	return err
 }
 
 // readFront reads what a server shows to others.
