@@ -87,8 +87,8 @@ func (f *followed) read(ctx context.Context, key historyindex.Key) (*followedHis
 			return nil, err
 		}
 		if len(e.bytes) > room {
-			if !cut {
-				return nil, nil
+			if !cut || f.forReaders && len(entries) == 0 {
+				return nil, nil // there is no page without entries
 			}
 			break
 		}

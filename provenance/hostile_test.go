@@ -242,6 +242,32 @@ func TestJourneyLeavesOutWhatHasNoRoom(t *testing.T) {
 	}
 }
 
+// TestJourneyWithRoomForNothingMore: of a long history, not even whose first entry has
+// room, there is no page without entries.
+func TestJourneyWithRoomForNothingMore(t *testing.T) {
+	s := open(t, t.TempDir())
+	farm := add(t, s, "Farm")
+	large := func(n int, thing string) provenance.Submission {
+		return provenance.Submission{Body: fmt.Appendf(nil,
+			`{"type":"ObjectEvent","eventTime":"2026-04-03T07:00:00Z","eventTimeZoneOffset":"+00:00","epcList":[%q],"action":"OBSERVE","example:n":%d,"example:note":%q}`,
+			thing, n, strings.Repeat("x", 60_000))}
+	}
+	subs := []provenance.Submission{large(0, pallet), packed("ADD", pallet, crate, 0, "")}
+	for i := range provenance.MaxJourneyBytes / 60_500 {
+		subs = append(subs, large(i, crate))
+	}
+	for i := range history.PageLimit {
+		subs = append(subs, seen(i, i%50, pallet))
+	}
+	logAll(t, s, farm, subs)
+	indexed(t, s)
+	answer, err := s.JourneyHistories(t.Context(), crate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	incomplete(t, s, crate, answer, []string{pallet})
+}
+
 // TestManyUseOneEventID finds an event by its participant among any number of
 // others that took the same id.
 func TestManyUseOneEventID(t *testing.T) {
