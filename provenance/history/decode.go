@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -47,6 +48,9 @@ func DecodeJourney(b []byte) (*Journey, error) {
 func parse(b []byte) (jcs.Value, error) {
 	if len(b) > MaxSize {
 		return jcs.Value{}, fmt.Errorf("%w: %d bytes; the limit is %d", ErrMalformed, len(b), MaxSize)
+	}
+	if n := bytes.Count(b, []byte(",")) + bytes.Count(b, []byte("[")) + bytes.Count(b, []byte("{")); n > maxValues {
+		return jcs.Value{}, fmt.Errorf("%w: it has some %d JSON values; the limit is %d", ErrMalformed, n, maxValues)
 	}
 	v, err := jcs.Parse(b)
 	if err != nil {
@@ -154,8 +158,8 @@ func (r *reader) entry(path string, v jcs.Value) (e Entry) {
 	r.object(path, v, entryMembers)
 	index, _ := v.Get("index")
 	e.Index = r.number(join(path, "index"), -1, index)
-	bytes, _ := v.Get("entry")
-	e.Entry = r.bytes(join(path, "entry"), bytes)
+	text, _ := v.Get("entry")
+	e.Entry = r.bytes(join(path, "entry"), text)
 	proof, _ := v.Get("proof")
 	e.Proof = r.hashes(join(path, "proof"), proof)
 	return e

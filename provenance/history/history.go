@@ -22,6 +22,11 @@ const (
 	// MaxSize bounds a saved history or journey, in bytes.
 	MaxSize = 256 << 20
 
+	// maxValues bounds how many JSON values it has, counted by its commas and opening
+	// brackets and braces: each takes many times more memory than bytes in the text.
+	// What has as many entries and proofs as fit into MaxSize has fewer.
+	maxValues = 4 << 20
+
 	// MaxHistories bounds how many histories a journey has, those of the signers
 	// among them.
 	MaxHistories = 4096

@@ -194,6 +194,22 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// A text that is small when it is sent and very large in memory is refused before it is
+// read.
+func TestTooManyValues(t *testing.T) {
+	t.Parallel()
+	const limit = 4 << 20
+	for name, text := range map[string]string{
+		"texts":   `{"histories":[],"notFollowed":[` + strings.Repeat(`"",`, limit) + `""]}`,
+		"lists":   `{"histories":[],"notFollowed":[` + strings.Repeat(`[`, limit) + strings.Repeat(`]`, limit) + `]}`,
+		"objects": `{"histories":[],"notFollowed":[` + strings.Repeat(`{"":`, limit) + `""` + strings.Repeat(`}`, limit) + `]}`,
+	} {
+		if _, err := history.DecodeJourney([]byte(text)); !errors.Is(err, history.ErrMalformed) || !strings.Contains(err.Error(), "JSON values") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func FuzzDecodeJourney(f *testing.F) {
 	f.Add(exampleJourney().Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {

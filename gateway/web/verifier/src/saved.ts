@@ -42,10 +42,17 @@ export interface SavedJourney {
 	notFollowed: string[];
 }
 
+// maxValues bounds how many JSON values it has, counted by its commas and opening
+// brackets and braces: each takes many times more memory than bytes in the text.
+const maxValues = 4 << 20;
+
 const bad = (path: string, want: string) => new Refusal("malformed", `${path || "the file"} is not ${want}`);
 
 function parseSaved(saved: Bytes): Value {
 	if (saved.length > maxSaved) throw bad("", `of at most ${maxSaved} bytes`);
+	let values = 0;
+	for (const c of saved) if (c === 0x2c || c === 0x5b || c === 0x7b) values++;
+	if (values > maxValues) throw bad("", `of at most ${maxValues} values`);
 	try {
 		return parse(saved);
 	} catch {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { type Bytes, encode } from "../src/bytes.ts";
 import { type Question, holdAll, holds } from "../src/ed25519.ts";
+import { decodeJourney } from "../src/saved.ts";
 import { type Case, run } from "./run.ts";
 import { getPublicKey, sign } from "@noble/ed25519";
 
@@ -76,6 +77,12 @@ test("bytes that are changed", () => {
 		saved[roll(saved.length)]! ^= 1 << roll(8);
 		const verdict = run({ ...c, input: { kind: "history", savedBase64: saved.toString("base64") } });
 		if (verdict["ok"]) assert.deepEqual(verdict, c.verdict, `change ${i}`);
+	}
+});
+
+test("what is small when it is sent and very large in memory is refused before it is read", () => {
+	for (const many of ['"",'.repeat(4 << 20), "[".repeat(4 << 20)]) {
+		assert.throws(() => decodeJourney(encode(`{"histories":[],"notFollowed":[${many}""]}`)), { reason: "malformed", message: /values/ });
 	}
 });
 
