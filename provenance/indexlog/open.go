@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -142,6 +143,8 @@ func (l *Log) judge(ctx context.Context) error {
 		if err := l.options.Last.Swap(ctx, nil, text); err != nil {
 			return err
 		}
+	case errors.Is(err, fs.ErrPermission):
+		return stop(LastCheckpointLost, "%v. That is no loss: let the service's user read and write it, and start again. There is nothing to recover", err)
 	case err != nil:
 		return stop(LastCheckpointLost, "%v, and the index log has %d leaves: without it the index log could sign a second history. Put the file back from where it is; if it is lost, stop the service, and `tallyroot recover` starts again from the published index checkpoint", err, max(leaves, published.Size))
 	}

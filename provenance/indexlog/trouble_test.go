@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,6 +50,30 @@ func TestWitnessesAway(t *testing.T) {
 	if st := l.Status(); st.Published != 7 || st.Err != nil {
 		t.Errorf("afterwards %+v", st)
 	}
+}
+
+// A last checkpoint that may not be read is there: whoever is told that it is lost would
+// recover one that is perhaps older.
+func TestLastCheckpointMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := w.open()
+	w.reaches(l, w.add(5, 1).Size)
+	w.close(l)
+	l = w.open(func(o *Options) { o.Last = forbidden{o.Last} })
+	if why := w.stops(l); why != LastCheckpointLost {
+		t.Errorf("stopped because of %s", why)
+	}
+	if err := l.Status().Err; err == nil || !strings.Contains(err.Error(), "permission denied") || strings.Contains(err.Error(), "tallyroot recover") {
+		t.Error(err)
+	}
+}
+
+// forbidden is a last checkpoint in a file of somebody else's.
+type forbidden struct{ trillianlog.LastCheckpoint }
+
+func (forbidden) Load(context.Context) ([]byte, error) {
+	return nil, fmt.Errorf("read the last checkpoint: %w", &fs.PathError{Op: "open", Path: "last-index-checkpoint", Err: fs.ErrPermission})
 }
 
 // What witnesses are said to have given is checked with the reader's own code before
