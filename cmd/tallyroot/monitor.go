@@ -126,7 +126,11 @@ func tellFinding(ctx context.Context, f *audit.Finding, command []string, asJSON
 		_, err := os.Stdout.Write(line.Bytes())
 		return err
 	}
-	_, err := fmt.Printf("%s: %s\n", f.Kind, printable(f.Error()))
+	text := f.Error()
+	if len(f.Watched) > 0 {
+		text += ": " + strings.Join(f.Watched, ", ")
+	}
+	_, err := fmt.Printf("%s: %s\n", f.Kind, printable(text))
 	return err
 }
 

@@ -37,7 +37,7 @@ func (a *Auditor) readHead(ctx context.Context, what string, source fetch.Source
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no %s at %s: %w", what, source.Address(""), err)
 	case errors.Is(err, checkpoint.ErrMalformed):
-		return nil, &Finding{Kind: Checkpoint, Log: source.Address(""), Problem: err.Error(), name: err.Error()}
+		return nil, &Finding{Kind: Checkpoint, Log: source.Address(""), Problem: fmt.Sprintf("what is served as the %s's checkpoint is none: %v; is this the address of a log?", what, errors.Unwrap(err)), name: err.Error()}
 	case err != nil:
 		return nil, fmt.Errorf("read the %s's checkpoint: %w", what, err)
 	}
