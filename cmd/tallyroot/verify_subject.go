@@ -119,6 +119,9 @@ func (s *subject) form() (f form, err error) {
 	parts, err := splitJSON(s.text)
 	var members map[string]json.RawMessage
 	if err != nil || len(parts) == 0 || json.Unmarshal(parts[0], &members) != nil {
+		if bytes.HasPrefix(bytes.TrimSpace(s.text), []byte("<")) {
+			return unknown("it is a web page, and no proof: is this the address of a product?")
+		}
 		return unknown("it is neither a receipt nor a saved proof, history or journey: a receipt begins with " + strings.TrimSpace(receiptMagic) + ", the others are JSON")
 	}
 	has := func(name string) bool { _, ok := members[name]; return ok }

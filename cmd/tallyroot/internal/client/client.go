@@ -213,9 +213,9 @@ func (c *Client) unreachable(err error) error {
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		text = fmt.Sprintf("no service listens at %s: start one with `tallyroot serve` or `tallyroot demo`, or name another with --server URL", c.base)
+		text = fmt.Sprintf("no service listens at %s: is that its address? `tallyroot serve` and `tallyroot demo` start one", c.base)
 	case errors.As(err, &dns):
-		text = fmt.Sprintf("the name %s cannot be resolved (%v): check --server", c.base.Hostname(), err)
+		text = fmt.Sprintf("the name %s cannot be resolved (%v): check the address", c.base.Hostname(), err)
 	case errors.Is(err, context.Canceled):
 		text = "interrupted"
 	}
