@@ -99,10 +99,7 @@ func (a *Auditor) enterOne(b *pebble.Batch, it *item, fresh map[[32]byte]uint64)
 		}
 	}
 	if it.identical {
-		first, known, err := a.firstOf(it, fresh)
-		if err != nil {
-			return err
-		}
+		first, known := firstOf(it, fresh)
 		// A statement that has effect is none: one of the same number before it had none.
 		if known && !it.effect.Applied {
 			totals.Duplicates++
@@ -137,16 +134,16 @@ func keysProblem(it *item) string {
 	return ""
 }
 
-// firstOf gives the first authenticated entry that has the item's identity, and
-// remembers the item if it is that.
-func (a *Auditor) firstOf(it *item, fresh map[[32]byte]uint64) (index uint64, known bool, err error) {
-	if index, known = fresh[it.identity]; known {
-		return index, true, nil
+// firstOf gives the first authenticated entry that has the item's identity, if there was
+// one before. fresh are those of the item's window; the item is added if it is the first.
+func firstOf(it *item, fresh map[[32]byte]uint64) (index uint64, known bool) {
+	if it.known {
+		return it.first, true
 	}
-	if index, known, err = a.ledger.first(it.identity); err == nil && !known {
+	if index, known = fresh[it.identity]; !known {
 		fresh[it.identity] = it.index
 	}
-	return index, known, err
+	return index, known
 }
 
 // keep writes down what later entries are judged by, and folds statements about

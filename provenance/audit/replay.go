@@ -93,7 +93,9 @@ type item struct {
 	err       error        // why
 	keys      []historyindex.Key
 	identity  [32]byte
-	identical bool // there is an identity
+	identical bool   // there is an identity
+	known     bool   // an earlier window has an authenticated entry of that identity,
+	first     uint64 // at first
 	effect    participant.Effect
 	signature error
 }
@@ -125,6 +127,7 @@ func (a *Auditor) judge(first uint64, leaves [][]byte) error {
 		}
 	}
 	var signatures atomic.Uint64
+	var failed atomic.Pointer[error]
 	inParallel(len(items), func(begin, end int) {
 		var batch participant.Batch
 		for i := begin; i < end; i++ {
@@ -134,13 +137,25 @@ func (a *Auditor) judge(first uint64, leaves [][]byte) error {
 		}
 		n := 0
 		for i, judged := 0, batch.Verify(); begin+i < end; i++ {
-			if it := &items[begin+i]; it.entry != nil {
-				it.signature = judged[n].Err
-				signatures.Add(uint64(len(judged[n].Keys)))
-				n++
+			it := &items[begin+i]
+			if it.entry == nil {
+				continue
+			}
+			it.signature = judged[n].Err
+			signatures.Add(uint64(len(judged[n].Keys)))
+			n++
+			if it.identical && it.signature == nil {
+				var err error
+				if it.first, it.known, err = a.ledger.first(it.identity); err != nil {
+					failed.Store(&err)
+				}
 			}
 		}
 	})
+	if err := failed.Load(); err != nil {
+		a.torn = true
+		return *err
+	}
 	err := a.enter(items, signatures.Load())
 	a.torn = err != nil
 	return err
