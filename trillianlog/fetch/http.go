@@ -29,11 +29,18 @@ const (
 	firstPause   = 250 * time.Millisecond
 	longestPause = 30 * time.Second // also of what Retry-After asks for
 	maxHeader    = 64 << 10
+	maxRedirects = 5
 )
+
+// errRedirect says that a server points to where nothing is read.
+var errRedirect = errors.New("the server points elsewhere")
 
 // HTTPOptions are how a log is asked for its files. All may be left out.
 type HTTPOptions struct {
-	// Client asks. Without one there is one that keeps Parallel connections.
+	// Client asks. Without one there is one that keeps Parallel connections. If it does
+	// not say which redirects it follows, those within one host and those to https are
+	// followed, a few at a time: a log's server cannot have a reader ask around in the
+	// reader's own network.
 	Client *http.Client
 	// UserAgent names who asks.
 	UserAgent string
@@ -86,7 +93,25 @@ func HTTP(base string, o HTTPOptions) (Source, error) {
 		transport.ResponseHeaderTimeout = o.Silence
 		o.Client = &http.Client{Transport: transport}
 	}
+	if o.Client.CheckRedirect == nil {
+		client := *o.Client
+		client.CheckRedirect = checkRedirect
+		o.Client = &client
+	}
 	return &server{base: strings.TrimRight(base, "/"), options: o, slots: make(chan struct{}, o.Parallel)}, nil
+}
+
+// checkRedirect is an http.Client's. What answers with https has the name that it was
+// asked by.
+func checkRedirect(to *http.Request, via []*http.Request) error {
+	from := via[len(via)-1].URL
+	switch {
+	case len(via) > maxRedirects:
+		return fmt.Errorf("%w more than %d times", errRedirect, maxRedirects)
+	case to.URL.Scheme != "https" && (to.URL.Scheme != from.Scheme || to.URL.Host != from.Host):
+		return fmt.Errorf("%w, to %.200q; if the log is there, give that address", errRedirect, to.URL.Redacted())
+	}
+	return nil
 }
 
 type server struct {
@@ -177,11 +202,11 @@ func (s *server) failed(ctx context.Context, address string, err error, within t
 		err = fmt.Errorf("no answer within %s", within)
 	}
 	err = fmt.Errorf("%s: %w", address, err)
-	// Nobody listens, the name does not exist, the certificate is not trusted: said
-	// at once, not after a minute.
+	// Nobody listens, the name does not exist, the certificate is not trusted, the
+	// server points elsewhere: said at once, not after a minute.
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && !dns.Temporary() || errors.As(err, &certificate) {
+	if errors.Is(err, errRedirect) || errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && !dns.Temporary() || errors.As(err, &certificate) {
 		return err
 	}
 	return &temporaryError{err: err}

@@ -190,3 +190,54 @@ func TestSilence(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A server cannot have its reader ask somebody else in the reader's own network, nor
+// for ever.
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	var inside atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inside.Add(1) }))
+	defer other.Close()
+	for name, test := range map[string]struct {
+		to    func(path string) string // for a path below /log/
+		tls   bool
+		asked int64
+		good  bool
+	}{
+		"within the host": {func(path string) string { return "/copy" + path }, false, 2, true},
+		"to http":         {func(path string) string { return other.URL + path }, true, 1, false},
+		"to another host": {func(path string) string { return other.URL + path }, false, 1, false},
+		"for ever":        {func(path string) string { return path }, false, maxRedirects + 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int64
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				if strings.HasPrefix(r.URL.Path, "/log/") {
+					http.Redirect(w, r, test.to(r.URL.Path), http.StatusFound)
+					return
+				}
+				w.Write([]byte("good"))
+			}))
+			o := HTTPOptions{FirstPause: time.Millisecond}
+			if test.tls {
+				server.StartTLS()
+				o.Client = server.Client()
+			} else {
+				server.Start()
+			}
+			defer server.Close()
+			s, err := HTTP(server.URL+"/log", o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := s.Get(t.Context(), "tile/0/000", 100)
+			if good := err == nil && string(data) == "good"; good != test.good || asked.Load() != test.asked || inside.Load() > 0 {
+				t.Errorf("%q, %v, asked %d times, and others %d times", data, err, asked.Load(), inside.Load())
+			}
+			if err != nil && !errors.Is(err, errRedirect) {
+				t.Error(err)
+			}
+		})
+	}
+}
