@@ -122,25 +122,53 @@ func Made(dir string) bool {
 	return err == nil && indexErr == nil
 }
 
-// openPolicies reads the policies of the folder, or puts in those of the options.
+// openPolicies reads those policies of the folder that the options do not give.
 func (m *Mirror) openPolicies() error {
-	for _, p := range []struct {
-		file   string
-		policy **policy.Policy
-	}{{policyFile, &m.options.Policy}, {indexPolicyFile, &m.options.IndexPolicy}} {
-		text, err := os.ReadFile(m.path(p.file))
+	for file, p := range m.policies() {
+		if *p != nil {
+			continue
+		}
+		text, err := os.ReadFile(m.path(file)) // it is there: see Made
+		if err != nil {
+			return err
+		}
+		if *p, err = policy.Parse(text); err != nil {
+			return fmt.Errorf("%s: %w", m.path(file), err)
+		}
+	}
+	return nil
+}
+
+func (m *Mirror) policies() map[string]**policy.Policy {
+	return map[string]**policy.Policy{policyFile: &m.options.Policy, indexPolicyFile: &m.options.IndexPolicy}
+}
+
+// keepPolicies puts policies that are new into the folder, once the origin has shown that
+// it meets them and continues the copy: a mistyped command leaves the folder as it was.
+func (m *Mirror) keepPolicies(ctx context.Context, o Origin, t target) error {
+	changed := map[string]string{}
+	for file, p := range m.policies() {
+		text, err := os.ReadFile(m.path(file))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		switch {
-		case *p.policy != nil && (*p.policy).String() != string(text):
-			err = durable.WriteFile(m.path(p.file), []byte((*p.policy).String()), 0o644)
-		case *p.policy != nil:
-		default: // it is there: see Made
-			*p.policy, err = policy.Parse(text)
+		if now := (*p).String(); now != string(text) {
+			changed[file] = now
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.path(p.file), err)
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	for _, c := range []copying{m.logCopy(o.Log, t), m.indexCopy(o.Index, t)} {
+		if have, signed := c.store.Checkpoint(); signed != nil {
+			if err := m.continues(ctx, c, have); err != nil {
+				return err
+			}
+		}
+	}
+	for file, text := range changed {
+		if err := durable.WriteFile(m.path(file), []byte(text), 0o644); err != nil {
+			return err
 		}
 	}
 	return nil

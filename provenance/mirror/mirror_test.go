@@ -203,6 +203,43 @@ func TestNoPolicies(t *testing.T) {
 	}
 }
 
+// Policies that the origin does not meet, and those of another log, leave a folder as it
+// was: what was copied is served as before.
+func TestRefusedPoliciesAreNotKept(t *testing.T) {
+	w, other := indexverifiertest.New(t, origin), indexverifiertest.New(t, "other.example/log")
+	w.GrowIndexed(25)
+	other.GrowIndexed(25)
+	o := options(t, w)
+	wrong := options(t, other)
+	wrong.Dir = o.Dir
+	refused := func(from Origin, o Options, want string) {
+		t.Helper()
+		m := open(t, o)
+		defer shut(t, m)
+		if _, err := m.Sync(t.Context(), from); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v", err)
+		}
+	}
+	refused(from(w), wrong, "the key is that of")
+	if Made(o.Dir) {
+		t.Error("policies that are not the log's were kept")
+	}
+	m := open(t, o)
+	copyAll(t, m, from(w))
+	shut(t, m)
+	refused(from(w), wrong, "the key is that of")
+	refused(from(other), wrong, "copy it into another folder")
+	kept := o
+	kept.Policy, kept.IndexPolicy = nil, nil
+	m = open(t, kept)
+	if m.Policy().String() != o.Policy.String() || m.IndexPolicy().String() != o.IndexPolicy.String() {
+		t.Errorf("the folder has the policies\n%s\n%s", m.Policy(), m.IndexPolicy())
+	}
+	if err := m.Resume(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // A breaking source gives so many files that were not read before, and counts.
 type breaking struct {
 	fetch.Source

@@ -43,10 +43,13 @@ func (m *Mirror) Sync(ctx context.Context, o Origin) (Copied, error) {
 	beforeIndex, _ := m.index.Checkpoint()
 	t, err := m.target(ctx, o)
 	if err == nil {
-		err = m.copyLog(ctx, o.Log, t)
+		err = m.keepPolicies(ctx, o, t)
 	}
 	if err == nil {
-		err = m.copyIndex(ctx, o.Index, t)
+		err = m.copy(ctx, m.logCopy(o.Log, t))
+	}
+	if err == nil {
+		err = m.copy(ctx, m.indexCopy(o.Index, t))
 	}
 	if err == nil {
 		err = m.Resume(ctx)
@@ -116,14 +119,14 @@ func lastLeaf(ctx context.Context, source fetch.Source, c checkpoint.Checkpoint)
 	return leaf, nil
 }
 
-func (m *Mirror) copyLog(ctx context.Context, source fetch.Source, t target) error {
-	return m.copy(ctx, copying{"entries", "log", "log", m.log, source, t.log, t.signed.log, m.publishLog})
+func (m *Mirror) logCopy(source fetch.Source, t target) copying {
+	return copying{"entries", "log", "log", m.log, source, t.log, t.signed.log, m.publishLog}
 }
 
-func (m *Mirror) copyIndex(ctx context.Context, source fetch.Source, t target) error {
-	return m.copy(ctx, copying{"leaves", "index log", "index", m.index, source, t.index, t.signed.index, func(signed []byte) error {
+func (m *Mirror) indexCopy(source fetch.Source, t target) copying {
+	return copying{"leaves", "index log", "index", m.index, source, t.index, t.signed.index, func(signed []byte) error {
 		return errors.Join(m.index.Publish(signed), m.index.Settle())
-	}})
+	}}
 }
 
 // Resume makes the map of what was copied, and serves it. It needs no origin. Without
