@@ -9,7 +9,7 @@ import { historyReport, journeyReport, refusalReport, type Report } from "./word
 
 export interface Job {
 	saved: Bytes; // a proof, a journey or a history
-	asked: string | undefined; // in the reader's own words
+	asked: string | undefined; // in the reader's own words; then a history alone is no answer
 	trust: TrustTexts;
 	now: bigint;
 }
@@ -29,14 +29,11 @@ export function answer(job: Job): Answer {
 function report({ saved, asked, trust, now }: Job): Report {
 	try {
 		const t = readTrust(trust, now);
-		switch (formOf(saved)) {
-			case "history":
-				return historyReport(checkHistory(saved, undefined, t));
-			case "proof":
-				return journeyReport(checkProof(saved, asked, t));
-			default:
-				return journeyReport(checkJourney(saved, asked, t));
-		}
+		const form = formOf(saved);
+		// Who asked for a thing asked for its journey: its own history says nothing of what
+		// it was made from, or packed in.
+		if (form === "history" && asked === undefined) return historyReport(checkHistory(saved, undefined, t));
+		return journeyReport(form === "proof" ? checkProof(saved, asked, t) : checkJourney(saved, asked, t));
 	} catch (e) {
 		if (e instanceof Refusal) return refusalReport(e);
 		return { tone: "bad", unchecked: true, reason: "internal", headline: "This could not be checked: the check itself failed.", yes: [], no: [], wrong: [String(e)], details: [] };

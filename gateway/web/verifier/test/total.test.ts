@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { type Bytes, encode } from "../src/bytes.ts";
 import { type Question, holdAll, holds } from "../src/ed25519.ts";
+import { answer } from "../src/job.ts";
 import { decodeJourney } from "../src/saved.ts";
 import { type Case, run } from "./run.ts";
 import { getPublicKey, sign } from "@noble/ed25519";
@@ -77,6 +78,21 @@ test("bytes that are changed", () => {
 		saved[roll(saved.length)]! ^= 1 << roll(8);
 		const verdict = run({ ...c, input: { kind: "history", savedBase64: saved.toString("base64") } });
 		if (verdict["ok"]) assert.deepEqual(verdict, c.verdict, `change ${i}`);
+	}
+});
+
+test("a history is no answer to who asked for a thing", () => {
+	const cases = JSON.parse(readFileSync(join(folder, "histories.json"), "utf8")) as Case[];
+	const good = cases.filter((c) => c.verdict["claim"] === "complete" && typeof c.input["saved"] === "string" && c.trust?.["logPolicy"]);
+	assert.ok(good.length > 0);
+	for (const c of good) {
+		const { now, asked: _, maxAge, ...texts } = c.trust!;
+		const trust = maxAge === undefined ? texts : { ...texts, maxAge: BigInt(maxAge) };
+		const job = { saved: encode(c.input["saved"]), trust, now: BigInt(now) };
+		assert.notEqual(answer({ ...job, asked: undefined }).report.tone, "bad", c.name);
+		for (const asked of [JSON.parse(c.input["saved"]).id, "urn:x:another"]) {
+			assert.equal(answer({ ...job, asked }).report.tone, "bad", c.name);
+		}
 	}
 });
 
