@@ -178,6 +178,9 @@ func (v *verification) check(s *subject, f *finding) (signed []string, err error
 	if err != nil {
 		return nil, err
 	}
+	if s.want != "" && form.kind != s.want {
+		return nil, fmt.Errorf("%w: it is of the form %s, and the answer to the question is of the form %s", verify.ErrAsked, form.kind, s.want)
+	}
 	switch form.kind {
 	case formReceipt:
 		return nil, usagef("%s is a receipt: give the entry that it is for with --entry FILE (`tallyroot event show ID --entry FILE` writes it)", inputName(s.name))

@@ -39,6 +39,7 @@ type subject struct {
 	text   []byte
 	asked  historyindex.Key // what the reader asked for, by the URL; without an identifier: nothing
 	event  string           // likewise, an event's id
+	want   string           // the form that the URL's question has for an answer; "": any
 	server string           // the URL's service
 }
 
@@ -82,21 +83,28 @@ func fetchSubject(ctx context.Context, name string) (*subject, error) {
 }
 
 // readQuestion reads what a URL asks for: a Digital Link's path, or the parameters of
-// an address under /v1/.
+// an address under /v1/. Another form of answer would say less: a history nothing of
+// what a thing was made from, a proof that was saved nothing of today.
 func (s *subject) readQuestion(u *url.URL, query url.Values) (err error) {
 	id := query.Get("id")
 	switch {
 	case strings.HasSuffix(u.Path, "/v1/event"):
-		s.event = id
+		s.event, s.want = id, formEntry
 		return nil
-	case strings.HasSuffix(u.Path, "/v1/history") && query.Has("kind"):
-		if s.asked.Kind, err = historyindex.ParseKind(query.Get("kind")); err != nil {
-			return err
+	case strings.HasSuffix(u.Path, "/v1/history"):
+		s.want = formHistory
+		if query.Has("kind") {
+			if s.asked.Kind, err = historyindex.ParseKind(query.Get("kind")); err != nil {
+				return err
+			}
 		}
 	case !strings.Contains(u.Path, "/v1/"):
 		if link := canonicalOr(u.String(), ""); gs1.IsGS1(link) {
 			id = link
 		}
+	}
+	if id != "" && s.want == "" {
+		s.want = formJourney
 	}
 	s.asked.Identifier = id
 	return nil
