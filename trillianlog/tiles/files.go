@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxParallelSyncs bounds how many files are written and synced at the same time.
@@ -46,6 +48,36 @@ func readFile(name string, max int64) ([]byte, error) {
 		return nil, fmt.Errorf("tiles: read %s: %w", name, err)
 	}
 	return data, nil
+}
+
+// readAt fills b from a place in a file. A history opens a file for each entry, so
+// it does not go through os.File, whose preparations cost as much as the reading.
+func readAt(name string, b []byte, at int64) error {
+	fd, err := retry(func() (int, error) { return unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for len(b) > 0 {
+		n, err := retry(func() (int, error) { return unix.Pread(fd, b, at) })
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return io.ErrUnexpectedEOF
+		}
+		b, at = b[n:], at+int64(n)
+	}
+	return nil
+}
+
+// retry calls again as long as a signal interrupts.
+func retry(call func() (int, error)) (int, error) {
+	for {
+		if n, err := call(); err != unix.EINTR {
+			return n, err
+		}
+	}
 }
 
 // A disk makes durable what is written: the content of a file, or the names in a

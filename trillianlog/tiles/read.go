@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"os"
 	"slices"
 
 	"github.com/tallyroot/tallyroot/trillianlog/internal/tiletree"
@@ -94,12 +93,10 @@ func (s *Store) Entry(ctx context.Context, index uint64) ([]byte, error) {
 		begin += ends[i-1]
 	}
 	entry := make([]byte, ends[i]-begin)
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, &DamageError{File: name, Problem: fmt.Sprintf("cannot be opened (%v)", err)}
+	if err := readAt(name, entry, int64(begin)); err != nil {
+		return nil, &DamageError{File: name, Problem: fmt.Sprintf("cannot be read (%v)", err)}
 	}
-	defer f.Close()
-	if _, err := f.ReadAt(entry, int64(begin)); err != nil || LeafHash(entry) != want {
+	if LeafHash(entry) != want {
 		return nil, damagedEntry(name, index)
 	}
 	return entry, nil
