@@ -16,6 +16,9 @@ const (
 	// defaultWindow is how many entries are judged at a time, about: enough that all
 	// processors have some, few enough for the memory.
 	defaultWindow = 4096
+	// windowBytes is how many bytes the entries of a window have, about. Parsed, an entry
+	// takes up to some forty times more.
+	windowBytes = 4 << 20
 	// chunk is how many of them one processor takes at a time.
 	chunk = 256
 )
@@ -69,15 +72,20 @@ func (r *replay) close() error {
 func (r *replay) run(next uint64) {
 	defer close(r.done)
 	var entries [][]byte
+	size := 0
 	flush := func() {
 		if r.err == nil && len(entries) > 0 {
 			r.err = r.judged(next, entries)
 			next += uint64(len(entries))
-			entries = entries[:0]
+			entries, size = entries[:0], 0
 		}
 	}
 	for part := range r.parts {
-		if entries = append(entries, part...); len(entries) >= r.window {
+		for _, e := range part {
+			entries, size = append(entries, e), size+len(e)
+			if len(entries) < r.window && size < windowBytes {
+				continue
+			}
 			if flush(); r.err != nil {
 				return
 			}
