@@ -64,18 +64,19 @@ func (f folder) Get(ctx context.Context, path string, limit int64) ([]byte, erro
 	if _, err := tiles.ParsePath(path); err != nil {
 		return nil, err
 	}
-	file, err := os.Open(f.Address(path))
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
+	// To open a pipe would wait for who writes into it.
+	info, err := os.Stat(f.Address(path))
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "read", Path: f.Address(path), Err: errors.New("it is not a file")}
 	}
+	file, err := os.Open(f.Address(path))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
 	return readAll(file, info.Size(), limit, f.Address(path))
 }
 
