@@ -93,6 +93,9 @@ func runMonitor(c *cli.Context) (err error) {
 func watchedKeys(c *cli.Context) (map[historyindex.Key]string, error) {
 	keys := map[historyindex.Key]string{}
 	for _, id := range c.StringSlice("watch") {
+		if id == "" {
+			return nil, usagef("--watch names no identifier")
+		}
 		for _, identifier := range gs1.Identifiers(id) {
 			for _, kind := range []historyindex.Kind{historyindex.Object, historyindex.Input, historyindex.Master, historyindex.Transformation, historyindex.Place} {
 				keys[historyindex.Key{Kind: kind, Identifier: identifier}] = id

@@ -80,10 +80,10 @@ func (a *Auditor) round(ctx context.Context, r *Report) error {
 	if err != nil {
 		return err
 	}
-	r.Origin, r.Log = log.Checkpoint.Origin, reportHead(log)
-	if last := a.ledger.head.Origin; last != "" && last != r.Origin {
-		return fmt.Errorf("the folder %s is of the audit of %s, and this is %s: take another", a.options.Dir, last, r.Origin)
+	if last, now := a.ledger.head.Origin, log.Checkpoint.Origin; last != "" && last != now {
+		return fmt.Errorf("the folder %s is of the audit of %s, and this is %s: take another", a.options.Dir, last, now)
 	}
+	r.Origin, r.Log = log.Checkpoint.Origin, reportHead(log)
 	if f := a.stale(log); f != nil {
 		r.Findings = append(r.Findings, *f)
 	}
