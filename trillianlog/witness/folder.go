@@ -49,7 +49,7 @@ func (s *Server) openKey() error {
 
 func (s *Server) makeKey(path func(string) string) (err error) {
 	if s.options.Name == "" {
-		return errors.New("a new witness needs a name, such as witness.example.com/w1")
+		return errors.New("a new witness needs a name, such as --name witness.example.com/w1")
 	}
 	if s.key, err = NewKey(s.options.Name); err != nil {
 		return err
