@@ -24,6 +24,7 @@ import (
 	"github.com/tallyroot/tallyroot/gateway/web/verifier"
 	"github.com/tallyroot/tallyroot/provenance/entry"
 	"github.com/tallyroot/tallyroot/provenance/history"
+	"github.com/tallyroot/tallyroot/provenance/historyindex"
 	"github.com/tallyroot/tallyroot/provenance/verify"
 	"github.com/tallyroot/tallyroot/provenance/verify/verifytest"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
@@ -553,6 +554,10 @@ func (s *story) lies() map[string]func(t *testing.T) ([]byte, string) {
 				h := &j.Histories[0]
 				h.Positions, h.Entries = h.Positions[1:], h.Entries[1:]
 			}), "list"
+		},
+		"a history in the place of the journey": func(*testing.T) ([]byte, string) {
+			h := s.journey().Histories[0]
+			return s.snapshot.History(historyindex.Key{Kind: historyindex.Object, Identifier: h.ID}).Append(nil), "malformed"
 		},
 		"an ingredient is hidden": func(*testing.T) ([]byte, string) {
 			return answer(s.snapshot, func(j *history.Journey) {
