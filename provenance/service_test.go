@@ -241,6 +241,11 @@ func TestLimits(t *testing.T) {
 	if _, err := s.Log(t.Context(), farm, note(room+1)); !errors.As(err, &large) || large.Size != entry.MaxSize+1 || large.Limit != entry.MaxSize {
 		t.Errorf("one byte too many: %v", err)
 	}
+	// What is small when it is sent, and very large in memory, is not read.
+	many := event(8, `,"example:list":[`+strings.Repeat("0,", entry.MaxSize)+`0]`)
+	if _, err := s.Log(t.Context(), farm, many); !errors.As(err, &large) || large.Unit == "bytes" {
+		t.Errorf("many values: %v", err)
+	}
 }
 
 func TestBatch(t *testing.T) {

@@ -1,6 +1,7 @@
 package provenance
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -105,6 +106,9 @@ func (s *Service) prepare(ctx context.Context, caller Caller, sub Submission) (*
 	if sub.Signed {
 		p, err := s.prepareSigned(ctx, caller, sub.Body)
 		return p, nil, err
+	}
+	if n := atLeast(sub.Body); n > entry.MaxSize {
+		return nil, nil, &TooLarge{"the event", "commas, brackets and braces", n, entry.MaxSize}
 	}
 	v, err := jcs.Parse(sub.Body)
 	if err != nil {
@@ -228,6 +232,15 @@ func refuseType(v jcs.Value) error {
 		return refuse("type", "is a whole "+t.Text(), "send its events one by one, or as an array to /v1/events:batch; `tallyroot event log` does so")
 	}
 	return refuse("type", fmt.Sprintf("is %.80q", t.Text()), want)
+}
+
+// atLeast gives a number of bytes that the JSON cannot be without, however it is spelt.
+// Parsed, each of them may take a hundred times more.
+func atLeast(body []byte) (n int) {
+	for _, c := range []string{",", "[", "{"} {
+		n += bytes.Count(body, []byte(c))
+	}
+	return n
 }
 
 func refuseSyntax(err error) error {
