@@ -524,7 +524,7 @@ func TestPage(t *testing.T) {
 				dispatchEvent(new DragEvent("drop", { dataTransfer: files }));
 			})(); `+look)
 		}
-		drop(saved).is(t, "good", "", "from the file a.json", "the file itself says what it is about")
+		drop(saved).is(t, "good", "", "from the file a.json", "the file itself says what it is about. Compare that: "+juice, "by the keys that this server names.")
 		drop(string(good)).is(t, "good", "", "from the file a.json", "the file itself says what it is about")
 		drop(strings.Replace(saved, `"positions":["`, `"positions":["0","`, 1)).is(t, "bad", "list", "from the file a.json")
 		drop("log "+s.LogKey.Verifier().String()+"\nquorum none\n").is(t, "bad", "list", "Keys and policy: from the file a.json")

@@ -153,6 +153,7 @@ class Panel {
 		const checked = `Checked in ${Math.ceil(milliseconds)} ms.`;
 		if (subject.file) {
 			unmark();
+			whose(report, own);
 			return this.show(report, checked);
 		}
 		const shown = parseU64(section.dataset["size"] ?? "");
@@ -170,8 +171,7 @@ class Panel {
 		await visit(report, prover(section.dataset["consistency"]));
 		if (run !== this.run) return;
 		if (!own) proposed(report, section.dataset["trust"] ?? "");
-		// Who rebuilds an index is the reader's to say, and not the server's.
-		if (report.tone === "good") report.claim = report.claim?.replace(/\.$/, own ? ", by keys that did not come from this server." : ", by the keys that this server names.");
+		whose(report, own);
 		this.show(report, checked);
 	}
 
@@ -242,6 +242,12 @@ const prover =
 		if (!Array.isArray(proof)) throw new Error("the server’s answer is no proof");
 		return proof.map((h) => hash(String(h)) ?? new Uint8Array());
 	};
+
+// whose says on whose keys a good report rests: who rebuilds an index is the reader's to
+// say, and not the server's.
+function whose(report: Report, own: boolean): void {
+	if (report.tone === "good") report.claim = report.claim?.replace(/\.$/, own ? ", by keys that did not come from this server." : ", by the keys that this server names.");
+}
 
 const words = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 

@@ -100,8 +100,9 @@ function headline(claim: Claim, n: number): string {
 	}
 }
 
-// about gives what all reports share: n entries are told of.
-function about(claim: Claim, a: Anchor, n: number, unsigned: number, asked: boolean): Report {
+// about gives what all reports share: n entries are told of. Where nobody asked for
+// something, what it is about is named in the open, to be compared.
+function about(claim: Claim, a: Anchor, n: number, unsigned: number, asked: boolean, id: string): Report {
 	const { origin, size } = a.log.checkpoint;
 	// That there is nothing is proved as well, and yet nothing good about a thing.
 	const tone = claim === "complete" && n === 0 ? "part" : tones[claim];
@@ -113,7 +114,7 @@ function about(claim: Claim, a: Anchor, n: number, unsigned: number, asked: bool
 	if (claim === "complete-by-operator") r.no.push("That nothing was left out: nobody but the operator has gone through the log for that.");
 	if (a.log.time === undefined) r.no.push("That everybody is shown the same log: no witness vouches for it (quorum none).");
 	if (n > 0) r.no.push("That a report is true: whoever made it answers for that.");
-	if (!asked) r.no.push("What you asked for: the file itself says what it is about. Compare that.");
+	if (!asked) r.no.push(`What you asked for: the file itself says what it is about. Compare that: ${id}.`);
 	r.details.push(`The log is ${origin}, of ${size} entries then.`);
 	for (const [what, v] of [["log", a.log], ["index log", a.index]] as const) {
 		if (v && v.witnesses.length > 0) r.details.push(`Who cosigned the ${what}, by the policy’s names: ${v.witnesses.map((w) => w.label).join(", ")}.`);
@@ -130,7 +131,7 @@ function about(claim: Claim, a: Anchor, n: number, unsigned: number, asked: bool
 const unsigned = (list: readonly Judged[]): number => list.filter((j) => j.problem !== undefined).length;
 
 export function journeyReport(v: CheckedJourney): Report {
-	const r = about(v.claim, v.anchor, v.steps.length, unsigned(v.steps.map((s) => s.entry)), v.asked);
+	const r = about(v.claim, v.anchor, v.steps.length, unsigned(v.steps.map((s) => s.entry)), v.asked, v.journey.id);
 	if (v.claim === "incomplete") {
 		r.reason = v.claim;
 		if (v.notFollowed.length > 0) r.wrong = [`It says itself that it did not follow ${plural(v.notFollowed.length, "identifier", "identifiers")}: there may be more than it proves at once.`];
@@ -143,7 +144,7 @@ export function journeyReport(v: CheckedJourney): Report {
 }
 
 export function historyReport(v: CheckedHistory): Report {
-	const r = about(v.claim, v.anchor, v.entries.length, unsigned(v.entries), v.asked);
+	const r = about(v.claim, v.anchor, v.entries.length, unsigned(v.entries), v.asked, title(v.key));
 	r.details.unshift(title(v.key), `${plural(v.entries.length, "entry", "entries")} of ${v.positions.length}.`);
 	r.alerts = alerts(v.entries);
 	r.entries = v.entries.map((j) => told(j));
