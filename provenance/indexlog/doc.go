@@ -19,7 +19,10 @@
 //
 // # The order of one leaf
 //
-// And what is true after a crash behind each step:
+// Until a leaf is due, the entries that it will be about are read as the log publishes
+// them. That is in memory alone; all else waits for the leaf.
+//
+// The steps, and what is true after a crash behind each step:
 //
 //  1. the log's signed checkpoint is kept. It counts only if a leaf is about it.
 //  2. the map has the entries and the leaf is durable (package store). From now on

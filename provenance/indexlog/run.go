@@ -16,6 +16,9 @@ const (
 	// lookEvery is how often an index log looks that nobody woke: a checkpoint of the
 	// log that was cosigned again is no new one.
 	lookEvery = 5 * time.Second
+	// readEvery is how often entries are read that the next leaf will be about, before it
+	// is due: what is left to read then is what the log has published since.
+	readEvery = 100 * time.Millisecond
 	// renewRetry is the pause after cosigning again was tried in vain. Meanwhile new
 	// leaves are published as ever.
 	renewRetry = time.Minute
@@ -80,10 +83,14 @@ func (l *Log) step(ctx context.Context) (wait time.Duration, wake <-chan struct{
 		return 0, nil, err
 	}
 	if now, signed := l.options.Log.Published(); signed != nil && now.Size > covered {
-		if wait := time.Until(l.leafAt.Add(l.options.Every)); wait > 0 {
-			return min(wait, l.options.Every), nil, nil
+		if !time.Now().Before(l.leafAt.Add(l.options.Every)) {
+			return 0, nil, l.advance(ctx, now, signed)
 		}
-		return 0, nil, l.advance(ctx, now, signed)
+		if err := l.index.ReadAhead(ctx, now.Size, l.options.Log); err != nil {
+			return 0, nil, err
+		}
+		wait := time.Until(l.leafAt.Add(l.options.Every))
+		return min(max(wait, 0), l.options.Every, readEvery), nil, nil
 	}
 	if l.due() {
 		return 0, nil, l.renew(ctx)

@@ -94,6 +94,7 @@ func TestCrashAtEachStep(t *testing.T) {
 				}})
 				update(t, x, e, sizes[0])
 				update(t, x, e, sizes[1])
+				readAhead(t, x, e, sizes[1]+nth*15)
 				armed = true
 				_, err := x.Update(t.Context(), e.at(sizes[2]), e)
 				if err != nil && !errors.Is(err, errPower) {
@@ -142,6 +143,11 @@ func TestCrashAtAnyMoment(t *testing.T) {
 		done := make(chan error)
 		go func() {
 			for i, size := range sizes {
+				err := x.ReadAhead(ctx, uint64(size-i%4), e)
+				if err != nil {
+					done <- err
+					return
+				}
 				leaf, err := x.Update(ctx, e.at(size), e)
 				if err == nil {
 					acknowledged.Store(leaf.Size())
@@ -240,6 +246,7 @@ func makeLeaves(t *testing.T, dir string, e *entries, sizes []int) {
 		t.Fatal(err)
 	}
 	for _, size := range sizes[x.Leaves():] {
+		readAhead(t, x, e, size-1)
 		fmt.Println("acknowledged", update(t, x, e, size).Size())
 	}
 }

@@ -12,6 +12,8 @@
 //   - Readers stay at one published index checkpoint, with all proofs, however far
 //     the map has grown meanwhile; and a proof is checked with the reader's own
 //     code before it leaves.
+//   - Between two leaves nothing is written. What ReadAhead has read is in memory alone,
+//     and a crash costs no more than reading it again.
 //   - What a key's change or proof costs is bounded, whatever keys there are: at
 //     most 32 rows are read. Memory and the time to open grow with the keys, some 5
 //     bytes and a twentieth of a microsecond each.

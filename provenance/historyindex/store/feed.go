@@ -18,6 +18,7 @@ type Log interface {
 type feed struct {
 	ctx   context.Context
 	log   Log
+	begun *run   // what was read ahead of next; nil: nothing
 	next  uint64 // the entry that comes next
 	end   uint64 // of the stream
 	ahead uint64 // up to where entries will be wanted, as far as is known

@@ -51,6 +51,7 @@ type Index struct {
 
 	mu        sync.Mutex // held by who changes the index; guards what follows
 	top       *node      // of the map
+	read      *run       // by ReadAhead: entries for the map, if it has come to where they begin
 	published uint64     // size of the newest index log that is known to be published
 	broken    error      // a write failed: what is in the database is not known
 

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// maxRun is from how many postings on a run is written: the fewer runs, the
-	// fewer buckets are computed again and again. One takes some 50 MB of memory.
+	// maxRun is from how many postings on a run is written, and ReadAhead reads no
+	// more: the fewer runs, the fewer buckets are computed again and again. One takes
+	// some 50 MB of memory, most of it while it is written.
 	maxRun = 1 << 17
 	// parseRun is how many entries are parsed at a time.
 	parseRun = 512
@@ -22,14 +23,22 @@ const (
 
 // A run is what is written to the map at once: entries that follow one another.
 type run struct {
-	postings []posting           // sorted by key and position
+	postings []posting
 	hashes   []historyindex.Hash // of the entries, as leaves of the log
 	end      uint64              // the position after the last one
 }
 
-// gather reads entries up to size, or until they have enough postings.
+// begin is the position of the first one.
+func (r *run) begin() uint64 { return r.end - uint64(len(r.hashes)) }
+
+// gather reads entries up to size, or until they have enough postings. It begins with
+// those that were read ahead.
 func (f *feed) gather(size uint64, enough int) (*run, error) {
-	r := &run{end: f.next, postings: make([]posting, 0, min(4*(size-f.next), uint64(enough)))}
+	r := f.begun
+	f.begun = nil
+	if r == nil {
+		r = &run{end: f.next, postings: make([]posting, 0, min(4*(size-f.next), uint64(enough)))}
+	}
 	var entries [][]byte
 	for f.next < size && len(r.postings) < enough {
 		entries = entries[:0]
@@ -48,7 +57,6 @@ func (f *feed) gather(size uint64, enough int) (*run, error) {
 			r.end++
 		}
 	}
-	sortPostings(r.postings)
 	return r, nil
 }
 
@@ -80,6 +88,7 @@ func parse(entries [][]byte) []parsed {
 	return all
 }
 
+// sortPostings sorts by key and position.
 func sortPostings(postings []posting) {
 	slices.SortFunc(postings, func(a, b posting) int {
 		// The first eight bytes nearly always decide.

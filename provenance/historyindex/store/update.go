@@ -19,6 +19,8 @@ import (
 // makes the index log's next leaf. When it returns, the leaf is durable. It is not
 // served before Publish, and until then there is no next one.
 //
+// What ReadAhead has read is not read again.
+//
 // After an error no leaf was made. Entries may have been added; the next call goes
 // on from there.
 //
@@ -46,6 +48,7 @@ func (x *Index) update(ctx context.Context, c checkpoint.Checkpoint, log Log) (L
 	}
 	f := x.feed(ctx, log, c.Size)
 	defer f.close()
+	f.use(x.takeRead(c.Size))
 	err := x.advance(f, c, pebble.Sync, func(computed historyindex.Leaf) error {
 		if computed.Checkpoint.Root != c.Root {
 			return fmt.Errorf("%w: %x, and they have %x", ErrRoot, c.Root, computed.Checkpoint.Root)
@@ -218,7 +221,7 @@ func (x *Index) Reset() error {
 		return x.broken
 	}
 	x.reached.Store(new(head))
-	x.top = nil
+	x.top, x.read = nil, nil
 	x.forget()
 	return nil
 }
@@ -288,6 +291,7 @@ func (x *Index) advance(f *feed, c checkpoint.Checkpoint, durable *pebble.WriteO
 		if err != nil {
 			return err
 		}
+		sortPostings(r.postings)
 		h := *x.reached.Load()
 		logRoot, err := h.extendLog(r.hashes)
 		if err != nil {
