@@ -64,6 +64,9 @@ func recoverLogs(c *cli.Context) (err error) {
 	if dir == "" {
 		return usagef("tallyroot recover needs --data DIRECTORY: where the log's data lies")
 	}
+	if p := c.String("policy"); p != "" && p != "none" && c.String("index-policy") == "" {
+		return usagef("tallyroot recover needs --index-policy FILE beside --policy FILE, as serve: the witnesses of the index log know what that signed. --index-policy none says that it has none")
+	}
 	key, err := verifierIn(filepath.Join(dir, "log.vkey"))
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/tallyroot/tallyroot/trillianlog/policy"
 )
 
-// maxShown bounds the entries that are listed for people; --json has all.
+// maxShown bounds the entries that are listed for people, the newest; --json has all.
 const maxShown = 40
 
 // errIncomplete says that a journey leads to histories that are not there.
@@ -238,8 +238,12 @@ func (f *finding) list(b *strings.Builder) {
 		return
 	}
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	for i := range f.Entries[:min(len(f.Entries), maxShown)] {
-		e := &f.Entries[i]
+	shown := f.Entries[max(0, len(f.Entries)-maxShown):]
+	if earlier := len(f.Entries) - len(shown); earlier > 0 {
+		fmt.Fprintf(b, "  %d earlier ones, which --json lists, and\n", earlier)
+	}
+	for i := range shown {
+		e := &shown[i]
 		words := []string{fmt.Sprintf("  entry %d", e.Index), e.when, e.what, "by " + strings.Join(e.Participants, " and ")}
 		if e.Role != "" && e.Role != "self" {
 			words = append(words, e.Role)
@@ -254,9 +258,6 @@ func (f *finding) list(b *strings.Builder) {
 		fmt.Fprintln(w, strings.Join(words, "\t"))
 	}
 	_ = w.Flush() // a Builder takes all
-	if more := len(f.Entries) - maxShown; more > 0 {
-		fmt.Fprintf(b, "  and %d more, which --json lists\n", more)
-	}
 }
 
 func oneLine(c rune) rune {
