@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/tallyroot/tallyroot/internal/pebblelog"
 	"github.com/tallyroot/tallyroot/provenance/credentials"
 )
 
@@ -51,7 +52,7 @@ func Open(dir string, logger *slog.Logger) (credentials.Store, error) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, err
 	}
-	db, err := pebble.Open(dir, &pebble.Options{Logger: pebbleLog{logger}, MemTableSize: 1 << 20, FormatMajorVersion: pebble.FormatNewest})
+	db, err := pebble.Open(dir, &pebble.Options{Logger: pebblelog.Logger{To: logger}, MemTableSize: 1 << 20, FormatMajorVersion: pebble.FormatNewest})
 	if err != nil {
 		return nil, fmt.Errorf("open the store of tokens and keys in %s: %w", dir, err)
 	}
