@@ -3,7 +3,6 @@ package witness
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -69,35 +68,6 @@ func (s *Server) add(ctx context.Context, body []byte) (checkpoint.Signature, er
 	return s.cosign(st, r)
 }
 
-// verify asks Options.Verify about what cosign would cosign.
-func (s *Server) verify(ctx context.Context, st *state, r Request) error {
-	ctx, cancel := context.WithTimeout(ctx, s.options.VerifyWait)
-	defer cancel()
-	if err := s.take(ctx, st.verify); err != nil {
-		return err
-	}
-	defer give(st.verify)
-	last := st.last.Load()
-	if err := s.continues(last, r); err != nil {
-		return err
-	}
-	if last.signed != nil && last.Checkpoint == r.Checkpoint {
-		return nil // it was verified before it was cosigned
-	}
-	err := s.options.Verify(ctx, r.Checkpoint, r.Note.Append(nil))
-	switch {
-	case errors.Is(err, ErrRefuted):
-		s.metrics.refuted.WithLabelValues(last.Origin).Inc()
-		s.logger.Error("A LOG CLAIMS WHAT IS NOT SO; its checkpoint is not cosigned",
-			"log", r.Checkpoint.Origin, "size", r.Checkpoint.Size, "error", err)
-		return refuse(http.StatusUnprocessableEntity, "%v", err)
-	case err != nil:
-		s.logger.Info("a checkpoint cannot be verified yet", "log", r.Checkpoint.Origin, "size", r.Checkpoint.Size, "error", err)
-		return later(time.Second, "not verified yet: %v", err)
-	}
-	return nil
-}
-
 // continues tells whether the request continues what was cosigned last.
 func (s *Server) continues(last *memory, r Request) error {
 	if r.Old != last.Size {
@@ -140,7 +110,7 @@ func (s *Server) cosign(st *state, r Request) (checkpoint.Signature, error) {
 	if err != nil {
 		return checkpoint.Signature{}, err
 	}
-	if last.signed != nil && last.Checkpoint == r.Checkpoint && last.time == at {
+	if last.has(r.Checkpoint) && last.time == at {
 		return last.sig, nil
 	}
 	if r.Checkpoint.Size > last.Size && !st.growth.Allow() {

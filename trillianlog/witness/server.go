@@ -59,15 +59,16 @@ type Options struct {
 
 	// Verify is asked before a checkpoint is cosigned that is not the last one again:
 	// nil says that it may be. It may be called for several logs at once, but for
-	// each log once at a time, and must return when ctx ends, which it does after
-	// VerifyWait. An error that wraps ErrRefuted refuses the checkpoint (422). With
-	// any other one the checkpoint is not cosigned yet (503, with Retry-After): what
-	// was learned meanwhile should be kept for the next call. signed is the note with
-	// the log's signatures, which hold; it continues what was cosigned before.
+	// each log once at a time: requests for the same checkpoint share one call. It
+	// must return when ctx ends, which it does after VerifyWait. An error that wraps
+	// ErrRefuted refuses the checkpoint (422). With any other one the checkpoint is
+	// not cosigned yet (503, with Retry-After): what was learned meanwhile should be
+	// kept for the next call. signed is the note with the log's signatures, which
+	// hold; it continues what was cosigned before.
 	Verify     func(ctx context.Context, c checkpoint.Checkpoint, signed []byte) error
 	VerifyWait time.Duration // 0: DefaultVerifyWait
 
-	MaxRequests int // that are worked on at once; 0: DefaultMaxRequests
+	MaxRequests int // that are worked on at once, and do not wait for Verify; 0: DefaultMaxRequests
 	MaxRate     int // checkpoints a second by which one log may grow; 0: DefaultMaxRate
 
 	Now    func() time.Time // nil: time.Now
@@ -110,6 +111,7 @@ type Server struct {
 type state struct {
 	turn   chan struct{} // holds one token while nobody has the turn
 	verify chan struct{} // likewise, for Options.Verify
+	asked  questions     // those to it
 	last   atomic.Pointer[memory]
 	growth *rate.Limiter
 }

@@ -23,6 +23,9 @@ type memory struct {
 	signed []byte               // the note, with the log's signatures and the cosignature
 }
 
+// has tells whether c is what was cosigned last.
+func (m *memory) has(c checkpoint.Checkpoint) bool { return m.signed != nil && m.Checkpoint == c }
+
 // store keeps the memory: in one folder a file for each log, which holds the note
 // that was cosigned. A file is named by the SHA-256 of the log's origin, in
 // hexadecimal, and is replaced in one step: a crash or a power cut leaves the note
