@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -105,6 +106,22 @@ func TestResume(t *testing.T) {
 	// Without a cursor everything is sent again, and recognised.
 	if r, err = send(t, f, file, ""); err != nil || r.known != n {
 		t.Errorf("again: %d known, %v", r.known, err)
+	}
+}
+
+func TestSummary(t *testing.T) {
+	for _, c := range []struct {
+		r    report
+		want string
+	}{
+		{report{}, "no event"},
+		{report{logged: 1}, "1 event: 1 logged"},
+		{report{logged: 2, refused: 1, dryRun: true}, "3 events: 2 good (nothing was logged), 1 refused"},
+	} {
+		c.r.out = io.Discard
+		if have := c.r.summary(); have != c.want {
+			t.Errorf("%q, want %q", have, c.want)
+		}
 	}
 }
 

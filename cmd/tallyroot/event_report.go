@@ -180,5 +180,9 @@ func (r *report) summary() string {
 	add(r.pending, "taken, not yet covered by a checkpoint (run the same command again to get the receipts)")
 	add(r.skipped, "skipped (done in an earlier run)")
 	add(r.refused, "refused")
-	return countNoun(r.count(), "event") + ": " + strings.Join(parts, ", ")
+	events := countNoun(r.count(), "event")
+	if len(parts) == 0 { // it was interrupted before there was an answer
+		return events
+	}
+	return events + ": " + strings.Join(parts, ", ")
 }
