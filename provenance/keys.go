@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,6 +65,20 @@ func openKeyring(dir, origin string, isNew bool) (*keyring, error) {
 		}
 	}
 	return k, k.openAdminToken(filepath.Join(dir, "admin.token"))
+}
+
+// warnOfOpenKeys names the private keys in dir that others than their owner can use.
+func warnOfOpenKeys(dir string, logger *slog.Logger) {
+	var files []string
+	for _, name := range []string{"log.key", "index.key", "operator.key"} {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+			files = append(files, path)
+		}
+	}
+	if len(files) > 0 {
+		logger.Warn("private keys are open to others on this machine; run chmod 600 on the files", "files", strings.Join(files, " "))
+	}
 }
 
 // putVerifier writes a key's public part where it is missing. One that is there and

@@ -1,6 +1,8 @@
 package provenance_test
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,6 +60,47 @@ func TestKeysThatAreNotTheLogs(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want an error that says %q", name, err, c.want)
+		}
+	}
+}
+
+// TestOpenKeys: a start says once which private keys others can read.
+func TestOpenKeys(t *testing.T) {
+	dir := t.TempDir()
+	if err := open(t, dir).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, modes := range []map[string]os.FileMode{
+		{"log.key": 0o600, "index.key": 0o600, "operator.key": 0o600},
+		{"log.key": 0o640, "index.key": 0o400, "operator.key": 0o604},
+		{"log.key": 0o600, "index.key": 0o660, "operator.key": 0o600},
+	} {
+		said := new(bytes.Buffer)
+		open := 0
+		for name, mode := range modes {
+			if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
+				t.Fatal(err)
+			}
+			if mode&0o077 != 0 {
+				open = 1
+			}
+		}
+		c := config(t, dir)
+		c.Logger = slog.New(slog.NewTextHandler(said, nil))
+		s, err := provenance.Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(said.String(), "chmod 600"); n != open {
+			t.Errorf("%v: %d warnings: %s", modes, n, said)
+		}
+		for name, mode := range modes {
+			if named := strings.Contains(said.String(), filepath.Join(dir, name)); named != (mode&0o077 != 0) {
+				t.Errorf("%s of the mode %v, named: %v: %s", name, mode, named, said)
+			}
 		}
 	}
 }

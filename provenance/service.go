@@ -167,6 +167,7 @@ func (s *Service) open(ctx context.Context, c Config) (err error) {
 	if s.keys, err = openKeys(c.Dir, c.Origin, c.LastCheckpoint); err != nil {
 		return err
 	}
+	warnOfOpenKeys(c.Dir, s.logger)
 	if s.policy, err = servicePolicy("the policy", c.Policy, s.LogKey()); err != nil {
 		return err
 	}
