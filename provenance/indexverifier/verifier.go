@@ -114,7 +114,11 @@ func (v *Verifier) readKeys() (err error) {
 	}
 	for _, k := range v.indexKeys {
 		if k.Name() != participant.IndexOrigin(v.origin) {
-			return fmt.Errorf("%s is not the key of the index log of %s: that is named %s", k.Name(), v.origin, participant.IndexOrigin(v.origin))
+			err := fmt.Errorf("%s is not the key of the index log of %s: that is named %s", k.Name(), v.origin, participant.IndexOrigin(v.origin))
+			if v.origin == participant.IndexOrigin(k.Name()) {
+				err = fmt.Errorf("%w; are the two exchanged?", err)
+			}
+			return err
 		}
 	}
 	return nil

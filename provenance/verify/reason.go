@@ -3,9 +3,11 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tallyroot/tallyroot/provenance/historyindex"
+	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/tallyroot/tallyroot/trillianlog/checkpoint"
 	"github.com/tallyroot/tallyroot/trillianlog/policy"
 )
@@ -183,6 +185,9 @@ func (r role) check(p *policy.Policy, signed string) (policy.Verdict, error) {
 	switch {
 	case errors.As(err, &origin):
 		reason = r.origin
+		if exchanged(origin) {
+			err = fmt.Errorf("%w; one is the index log of the other: are the two exchanged?", err)
+		}
 	case errors.As(err, &signature):
 		reason = r.signature
 	case errors.Is(err, checkpoint.ErrUnsigned):
@@ -191,6 +196,13 @@ func (r role) check(p *policy.Policy, signed string) (policy.Verdict, error) {
 		reason = r.quorum
 	}
 	return v, fail(reason, err)
+}
+
+// exchanged tells whether one of the two logs is judged by what is for the other.
+func exchanged(e *checkpoint.OriginError) bool {
+	return slices.ContainsFunc(e.Want, func(want string) bool {
+		return want == participant.IndexOrigin(e.Got) || e.Got == participant.IndexOrigin(want)
+	})
 }
 
 // mapReason tells why a map proof fails.
