@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -25,4 +26,36 @@ func TestAnotherLogsFolder(t *testing.T) {
 	if told := r.String(); told != "nothing was audited\n" {
 		t.Error(told)
 	}
+}
+
+// A log that nobody has named is not taken for one that the state file remembers, also
+// when the folder of the work is gone.
+func TestAnotherLogThanRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.grow(5)
+	w.publish()
+	state := filepath.Join(t.TempDir(), "seen.json")
+	o := w.options()
+	o.StateFile = state
+	want(t, once(t, o))
+	o.Dir = filepath.Join(t.TempDir(), "again")
+	want(t, once(t, o))
+
+	other := &world{World: verifytest.New(t, "another.example/log")}
+	other.publish()
+	o = other.options()
+	o.StateFile = state
+	r, err := try(t, o)
+	if err == nil || !strings.Contains(err.Error(), "seen.json remembers "+origin) || !strings.Contains(err.Error(), "--log-key") {
+		t.Error(err)
+	}
+	if told := r.String(); told != "nothing was audited\n" {
+		t.Error(told)
+	}
+	// Whoever names it means it, and it is remembered too.
+	o.Policy = parsePolicy(t, "log "+other.Genesis().LogKey+"\nquorum none\n")
+	want(t, once(t, o))
+	o.Policy = nil
+	want(t, once(t, o))
 }

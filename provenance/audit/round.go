@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/tallyroot/tallyroot/provenance/participant"
 	"github.com/tallyroot/tallyroot/provenance/verify"
@@ -83,6 +85,9 @@ func (a *Auditor) round(ctx context.Context, r *Report) error {
 	if last, now := a.ledger.head.Origin, log.Checkpoint.Origin; last != "" && last != now {
 		return fmt.Errorf("the folder %s is of the audit of %s, and this is %s: take another", a.options.Dir, last, now)
 	}
+	if err := a.expected(log.Checkpoint.Origin); err != nil {
+		return err
+	}
 	r.Origin, r.Log = log.Checkpoint.Origin, reportHead(log)
 	if f := a.stale(log); f != nil {
 		r.Findings = append(r.Findings, *f)
@@ -116,6 +121,20 @@ func (a *Auditor) round(ctx context.Context, r *Report) error {
 		r.Findings = append(r.Findings, Finding{Kind: Operator, Log: r.Origin, Problem: fmt.Sprintf("%s never was the operator's key", a.options.OperatorKey)})
 	}
 	return nil
+}
+
+// expected refuses a log that no policy names and the state file does not know, though
+// it knows others: it stands in the place of one of those, or the file is another's.
+func (a *Auditor) expected(origin string) error {
+	if a.options.Policy != nil {
+		return nil
+	}
+	known := a.memory.Origins()
+	if len(known) == 0 || slices.Contains(known, origin) {
+		return nil
+	}
+	return fmt.Errorf("%s remembers %s, and this is the log %s: if that is the one that is meant, say so with its key (--log-key or --policy), or take another state file (--state)",
+		a.options.StateFile, strings.Join(known, ", "), origin)
 }
 
 // replay judges the log's entries and compares the index log's leaves.

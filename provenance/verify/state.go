@@ -29,6 +29,9 @@ func (s *State) Last(origin string) (c checkpoint.Checkpoint, signed string, ok 
 	return r.Checkpoint, r.signed, ok
 }
 
+// Origins gives the origins of all logs of which a checkpoint was seen, sorted.
+func (s *State) Origins() []string { return slices.Sorted(maps.Keys(s.logs)) }
+
 // See takes a signed checkpoint that was verified, of the log or of the index log.
 // proof shows, between it and the last one, that the larger continues the smaller
 // (RFC 6962, section 2.1.2); there is nothing to prove for the first one and for
@@ -82,7 +85,7 @@ func (e *ForkError) Unwrap() error { return e.Err }
 // checkpoints by their origins.
 func (s *State) Append(dst []byte) []byte {
 	dst = append(dst, `{"checkpoints":[`...)
-	for i, origin := range slices.Sorted(maps.Keys(s.logs)) {
+	for i, origin := range s.Origins() {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
