@@ -18,7 +18,7 @@ import (
 	"github.com/tallyroot/tallyroot/provenance/verify"
 )
 
-// maxSaved bounds what is verified: a proof is a little more than a journey.
+// maxSaved bounds what is verified, before it is known to be a history or less.
 const maxSaved = history.MaxSize
 
 // receiptMagic begins a receipt (https://c2sp.org/tlog-proof).

@@ -19,7 +19,7 @@ var ErrMalformed = errors.New("malformed history")
 // it does not know, numbers with leading zeros and base64 that is not canonical are
 // refused. Its error is an ErrMalformed.
 func Decode(b []byte) (*History, error) {
-	v, err := parse(b)
+	v, err := parse(b, MaxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func Decode(b []byte) (*History, error) {
 
 // DecodeJourney reads what Journey.Append gives, as strictly as Decode.
 func DecodeJourney(b []byte) (*Journey, error) {
-	v, err := parse(b)
+	v, err := parse(b, MaxJourney)
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +45,9 @@ func DecodeJourney(b []byte) (*Journey, error) {
 	return &j, nil
 }
 
-func parse(b []byte) (jcs.Value, error) {
-	if len(b) > MaxSize {
-		return jcs.Value{}, fmt.Errorf("%w: %d bytes; the limit is %d", ErrMalformed, len(b), MaxSize)
+func parse(b []byte, limit int) (jcs.Value, error) {
+	if len(b) > limit {
+		return jcs.Value{}, fmt.Errorf("%w: %d bytes; the limit is %d", ErrMalformed, len(b), limit)
 	}
 	if n := bytes.Count(b, []byte(",")) + bytes.Count(b, []byte("[")) + bytes.Count(b, []byte("{")); n > maxValues {
 		return jcs.Value{}, fmt.Errorf("%w: it has some %d JSON values; the limit is %d", ErrMalformed, n, maxValues)

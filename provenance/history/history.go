@@ -19,12 +19,16 @@ const (
 	// positions is read in pages.
 	PageLimit = 1000
 
-	// MaxSize bounds a saved history or journey, in bytes.
+	// MaxJourney bounds a journey and a proof, in bytes. A browser takes as much.
+	MaxJourney = 64 << 20
+
+	// MaxSize bounds a history, in bytes: PageLimit entries of the largest size are
+	// some 84 MiB, and those who signed them have histories too.
 	MaxSize = 256 << 20
 
-	// maxValues bounds how many JSON values it has, counted by its commas and opening
-	// brackets and braces: each takes many times more memory than bytes in the text.
-	// What has as many entries and proofs as fit into MaxSize has fewer.
+	// maxValues bounds how many JSON values either has, counted by its commas and
+	// opening brackets and braces: each takes many times more memory than bytes in the
+	// text. What has as many entries and proofs as fit into MaxSize has fewer.
 	maxValues = 4 << 20
 
 	// MaxHistories bounds how many histories a journey has, those of the signers

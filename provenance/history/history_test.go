@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"strings"
@@ -206,6 +207,28 @@ func TestTooManyValues(t *testing.T) {
 	} {
 		if _, err := history.DecodeJourney([]byte(text)); !errors.Is(err, history.ErrMalformed) || !strings.Contains(err.Error(), "JSON values") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What a browser refuses for its size, Go refuses too.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	p := &history.Proof{ID: "urn:x:1", Journey: *exampleJourney()}
+	for name, c := range map[string]struct {
+		text   []byte
+		decode func([]byte) error
+	}{
+		"journey": {p.Journey.Append(nil), func(b []byte) error { _, err := history.DecodeJourney(b); return err }},
+		"proof":   {p.Append(nil), func(b []byte) error { _, err := history.DecodeProof(b); return err }},
+	} {
+		large := bytes.Repeat([]byte(" "), 64<<20+1)
+		copy(large, c.text)
+		if err := c.decode(large[:64<<20]); err != nil {
+			t.Errorf("%s of 64 MiB: %v", name, err)
+		}
+		if err := c.decode(large); !errors.Is(err, history.ErrMalformed) || !strings.Contains(err.Error(), "67108865 bytes; the limit is 67108864") {
+			t.Errorf("%s of a byte more: %v", name, err)
 		}
 	}
 }

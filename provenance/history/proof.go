@@ -30,7 +30,7 @@ var proofMembers = []string{"proof", "id", "journey"}
 // DecodeProof reads what Proof.Append gives, as strictly as Decode, and of its own
 // version alone.
 func DecodeProof(b []byte) (*Proof, error) {
-	v, err := parse(b)
+	v, err := parse(b, MaxJourney)
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,13 @@ test("what is small when it is sent and very large in memory is refused before i
 	}
 });
 
+test("a journey has 64 MiB at most, as in Go", () => {
+	const large = new Uint8Array((64 << 20) + 1).fill(0x20);
+	large.set(encode(`{"histories":[],"notFollowed":[]}`));
+	assert.deepEqual(decodeJourney(large.subarray(0, 64 << 20)).histories, []);
+	assert.throws(() => decodeJourney(large), { reason: "malformed", message: /at most 67108864 bytes/ });
+});
+
 test("many signatures at once are judged as one by one", () => {
 	const roll = dice(11);
 	const keys = [1, 2, 3].map((n) => new Uint8Array(32).fill(n));
