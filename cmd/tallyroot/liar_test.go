@@ -327,6 +327,24 @@ func TestLiar(t *testing.T) {
 		l.verify(f, l.onlyKey, 1, "inclusion") // of the first entry, which names the index log's key
 		l.audit(f, l.witnessed, 1, audit.RolledBack, "--state", audited)
 	})
+	t.Run("leaf ahead of the log", func(t *testing.T) {
+		f := now.LeafAhead()
+		l.show(f.Handler(nil))
+		// The entries may still come.
+		if said, err := f.AskIndex(t.Context(), l.index); err != nil || len(said) != 1 || said[0].Status != http.StatusServiceUnavailable {
+			t.Errorf("the index-verifier answers %+v, %v", said, err)
+		}
+		l.verify(f, l.witnessed, 1, "index-quorum")
+		l.verify(f, l.onlyLog, 1, "inclusion") // of an entry, in the tree that the leaf is about
+		l.audit(f, l.onlyLog, 1, audit.IndexLeaf)
+	})
+	t.Run("history for a journey", func(t *testing.T) {
+		f := now.HistoryForJourney()
+		l.show(f.Handler(nil))
+		l.verify(f, l.witnessed, 1, "asked")
+		l.verify(f, l.onlyKey, 1, "asked")
+		l.audit(f, l.witnessed, 0, "") // which reads the logs themselves
+	})
 	t.Run("replayed", func(t *testing.T) {
 		f := before.Replayed()
 		l.show(f.Handler(nil))

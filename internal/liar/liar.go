@@ -147,6 +147,8 @@ type Face struct {
 	World    *verifytest.World
 	Snapshot *verifytest.Snapshot
 
+	histories bool // whether a history answers who asks for a journey
+
 	mu sync.RWMutex // the signatures, which may change while the face is shown
 }
 
@@ -239,6 +241,22 @@ func (o *Operator) OtherLogsLeaf(other *verifytest.World) *Face {
 	s.LeafAt = w.Index.Add([]byte(s.Leaf))
 	s.SignIndex(0)
 	return &Face{Name: "another log's leaf", What: "The newest index leaf is about another log.", World: w, Snapshot: s}
+}
+
+// LeafAhead ends the index log with a leaf about one entry more than the log that was
+// published has.
+func (o *Operator) LeafAhead() *Face {
+	f := o.Grown()
+	f.Name, f.What = "leaf ahead of the log", "The newest index leaf is about an entry that is not shown."
+	f.Snapshot.LogNote = o.Log
+	return f
+}
+
+// HistoryForJourney shows what was published, but one history to who asks for a journey.
+func (o *Operator) HistoryForJourney() *Face {
+	f := o.Truth()
+	f.Name, f.What, f.histories = "history for a journey", "Of where the thing came from and went, nothing is said.", true
+	return f
 }
 
 // OldLogCheckpoint shows the newest index, and with it a checkpoint of the log that it

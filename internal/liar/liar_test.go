@@ -73,6 +73,8 @@ func TestFaces(t *testing.T) {
 		{now.OtherIndex(foreign), 0, verify.ErrIndexQuorum, nil},
 		{now.OtherLogsLeaf(foreign), 0, verify.ErrIndexQuorum, verify.ErrLeafLog},
 		{now.OldLogCheckpoint(before), 0, verify.ErrLogLeaf, verify.ErrInclusion},
+		{now.LeafAhead(), 0, verify.ErrIndexQuorum, verify.ErrInclusion},
+		{now.HistoryForJourney(), 0, verify.ErrMalformed, verify.ErrMalformed},
 	} {
 		t.Run(c.face.Name, func(t *testing.T) {
 			server := httptest.NewServer(c.face.Handler(nil))

@@ -90,14 +90,21 @@ func (f *Face) history(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	key := historyindex.Key{Kind: kind, Identifier: r.URL.Query().Get("id")}
-	if canonical, err := gs1.Canonical(key.Identifier); err == nil && kind == historyindex.Object {
+	f.answerHistory(w, historyindex.Key{Kind: kind, Identifier: r.URL.Query().Get("id")})
+}
+
+func (f *Face) answerHistory(w http.ResponseWriter, key historyindex.Key) {
+	if canonical, err := gs1.Canonical(key.Identifier); err == nil && key.Kind == historyindex.Object {
 		key.Identifier = gs1.Identifiers(canonical)[0]
 	}
 	answer(w, f.Snapshot.History(key).Append(nil))
 }
 
 func (f *Face) journey(w http.ResponseWriter, id string) {
+	if f.histories {
+		f.answerHistory(w, historyindex.Key{Kind: historyindex.Object, Identifier: id})
+		return
+	}
 	j, err := f.Journey(id)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
