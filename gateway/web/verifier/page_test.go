@@ -366,6 +366,21 @@ func TestPage(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a worker that is held up", func(t *testing.T) {
+		stall := page.AddScriptToEvaluateOnNewDocumentParams{Source: "Worker.prototype.postMessage = () => {}"}
+		added, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, stall)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.open(t, ctx, "").is(t, "good", "", complete...)
+		if n := evaluate[int](t, ctx, "workerAnswers"); n != 0 {
+			t.Errorf("a worker answered %d times", n)
+		}
+		removed := page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: added.Identifier}
+		if _, err := chromedp.Call(ctx, page.RemoveScriptToEvaluateOnNewDocument, removed); err != nil {
+			t.Fatal(err)
+		}
+	})
 	t.Run("no worker", func(t *testing.T) {
 		h.set(func() { h.workers = "worker-src 'none'; " })
 		h.open(t, ctx, "").is(t, "good", "", complete...)

@@ -5,6 +5,12 @@ import { type Answer, answer, type Job } from "./job.ts";
 // patience is how long a check may take, in milliseconds.
 export const patience = 60_000;
 
+// quick is how long it may take of what has at most maxQuick bytes, as a shopper's
+// journey has. A worker that does not answer then is held up by something else, by a
+// browser that saves power, say; the page itself makes the check.
+const quick = 3_000;
+const maxQuick = 512 << 10;
+
 // startPatience is how long a worker may take to start.
 const startPatience = 5_000;
 
@@ -55,7 +61,7 @@ export class Checker {
 		if (!worker) return this.here(job);
 		this.busy = true;
 		const result = await new Promise<Answer | "slow" | "broken">((resolve) => {
-			const timer = setTimeout(() => resolve("slow"), patience);
+			const timer = setTimeout(() => resolve("slow"), job.saved.length > maxQuick ? patience : quick);
 			const end = (result: Answer | "broken") => {
 				clearTimeout(timer);
 				resolve(result);
@@ -67,6 +73,7 @@ export class Checker {
 		this.busy = false;
 		if (result === "slow") {
 			this.restart();
+			if (job.saved.length <= maxQuick) return this.here(job);
 			return { report: { tone: "bad", unchecked: true, reason: "slow", headline: "Not checked: the check took too long.", yes: [], no: [], details: [] }, milliseconds: patience };
 		}
 		if (result !== "broken") return result;
