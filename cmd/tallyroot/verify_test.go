@@ -265,8 +265,6 @@ func TestVerifyURL(t *testing.T) {
 	v.run("an event", 0, []string{url + "/v1/event?id=urn:e:" + fmt.Sprint(index)}, "position 3 of 4")
 	v.run("another event", 1, []string{url + "/v1/event?id=urn:e:9"}, "it is the event urn:e:3, and the question was urn:e:9")
 	// A server that answers with less than was asked for.
-	var answer string
-	less := v.serve(func(string) string { return answer })
 	old := v.Publish(uint64(time.Now().Add(-48 * time.Hour).Unix()))
 	saved := history.Proof{ID: jamLink, Journey: *old.Journey(jamLink, verify.Trust{Policy: v.trust.Policy})}
 	for _, c := range []struct{ name, answer, path string }{
@@ -277,7 +275,7 @@ func TestVerifyURL(t *testing.T) {
 		{"a journey for an event", v.journey(s), "/v1/event?id=urn:e:3"},
 		{"a journey for a history", v.journey(s), "/v1/history?id=" + jamItem},
 	} {
-		answer = c.answer
+		less := v.serve(func(string) string { return c.answer })
 		v.run(c.name, 1, []string{less + c.path}, "NOT VERIFIED", "something other than what was asked for")
 	}
 	v.run("nothing there", 2, []string{url + "/nothing"}, "NOT CHECKED")
