@@ -376,7 +376,7 @@ func TestPage(t *testing.T) {
 		if n := evaluate[int](t, ctx, "workerAnswers"); n != 0 {
 			t.Errorf("a worker answered %d times", n)
 		}
-		removed := page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: added.Identifier}
+		removed := page.RemoveScriptToEvaluateOnNewDocumentParams(added)
 		if _, err := chromedp.Call(ctx, page.RemoveScriptToEvaluateOnNewDocument, removed); err != nil {
 			t.Fatal(err)
 		}
